@@ -1,0 +1,180 @@
+/* model.c - opens a checkpoint and runs steps through it.
+ * SPDX-License-Identifier: MIT */
+#include "model/model.h"
+
+#include "base/mem.h"
+#include "base/sys.h"
+#include "kernel/cpu.h"
+#include "model/arch.h"
+#include "model/pass.h"
+#include "model/weights.h"
+
+struct model {
+    struct modeldir *dir; /* owned; outlives the weights */
+    struct config config;
+    struct weights *weights; /* owned */
+    const struct arch *arch;
+    void *net;          /* owned: the architecture's bound tensors */
+    struct op_ctx *ctx; /* owned */
+    struct op_dims dims;
+    enum kv_type kv_type;
+    struct keep *keep; /* owned; [n_layer] */
+    struct pass pass;  /* its buffers are owned */
+};
+
+const struct model_opts model_opts_default = { .precision = PRECISION_INT8, .isa_mask = CPU_ALL };
+
+static int read_checkpoint(struct model *m, const char *path, struct err *e)
+{
+    if (modeldir_open(&m->dir, path, e) || config_read(&m->config, m->dir, e))
+        return e->code;
+    m->arch = arch_find(str_from(m->config.model_type), e);
+    if (!m->arch)
+        return e->code;
+    if (weights_new(&m->weights, m->dir, e))
+        return e->code;
+    m->net = m->arch->bind(&m->config, m->weights);
+    return weights_finish(m->weights, e);
+}
+
+static int start_device(struct model *m, const struct model_opts *o, struct err *e)
+{
+    int n_threads = o->n_threads > 0 ? o->n_threads : sys_cpus();
+    m->dims.max_tok = o->chunk > 0 ? o->chunk : MODEL_CHUNK;
+    m->dims.max_out = MODEL_OUT_ROWS;
+    m->arch->dims(&m->config, &m->dims);
+    m->kv_type = o->precision == PRECISION_F32 ? KV_F32 : KV_F16;
+    m->keep = xcalloc((size_t)m->config.n_layer, sizeof *m->keep);
+    m->arch->keep(&m->config, m->keep);
+    return op_ctx_open_cpu(&m->ctx, n_threads, o->isa_mask, o->precision, &m->dims, e);
+}
+
+/* n_row rows of n_col elements; NULL also where their product overflows. */
+static void *alloc_rows(struct model *m, size_t n_row, size_t n_col, size_t size)
+{
+    size_t n = 0;
+    if (!mem_mul(n_row, n_col, &n) || !mem_mul(n, size, &n))
+        return NULL;
+    return op_alloc(m->ctx, n);
+}
+
+static int alloc_buffers(struct model *m, struct err *e)
+{
+    struct pass *p = &m->pass;
+    const struct op_dims *d = &m->dims;
+    size_t n_tok = (size_t)d->max_tok, n_pair = n_tok * (size_t)MAX(d->n_active, 1);
+    size_t n_q = (size_t)d->n_head * (size_t)d->d_head;
+    p->ctx = m->ctx;
+    p->x = alloc_rows(m, n_tok, (size_t)d->n_embd, sizeof *p->x);
+    p->y = alloc_rows(m, n_tok, (size_t)d->n_embd, sizeof *p->y);
+    p->q = alloc_rows(m, n_tok, n_q, sizeof *p->q);
+    p->o = alloc_rows(m, n_tok, n_q, sizeof *p->o);
+    p->cs = alloc_rows(m, n_tok, (size_t)d->d_head, sizeof *p->cs);
+    p->h = alloc_rows(m, n_pair, (size_t)d->n_ff, sizeof *p->h);
+    p->route.n_expert = d->n_expert;
+    p->route.n_active = d->n_active;
+    p->route.expert = alloc_rows(m, n_pair, 1, sizeof *p->route.expert);
+    p->route.weight = alloc_rows(m, n_pair, 1, sizeof *p->route.weight);
+    p->route.order = alloc_rows(m, n_pair, 1, sizeof *p->route.order);
+    p->route.start = alloc_rows(m, (size_t)d->n_expert + 1, 1, sizeof *p->route.start);
+    if (!p->x || !p->y || !p->q || !p->o || !p->cs || !p->h || !p->route.expert || !p->route.weight ||
+        !p->route.order || !p->route.start)
+        return err_set(e, ERR_NOMEM, "no memory for the activations of %d rows", d->max_tok);
+    return 0;
+}
+
+static void free_buffers(struct model *m)
+{
+    struct pass *p = &m->pass;
+    void *all[] = { p->x,           p->y,          p->q, p->o, p->cs, p->h, p->route.expert, p->route.weight,
+                    p->route.order, p->route.start };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        op_free(m->ctx, all[i]);
+}
+
+int model_open(struct model **out, const char *path, const struct model_opts *opts, struct err *e)
+{
+    struct err own = ERR_INIT;
+    e = e ? e : &own;
+    struct model *m = xcalloc(1, sizeof *m);
+    *out = NULL;
+    if (read_checkpoint(m, path, e) || start_device(m, opts, e) || alloc_buffers(m, e)) {
+        model_close(m);
+        return e->code;
+    }
+    *out = m;
+    return 0;
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    if (m->ctx)
+        free_buffers(m);
+    op_ctx_close(m->ctx);
+    if (m->net)
+        m->arch->free(m->net);
+    weights_free(m->weights);
+    config_deinit(&m->config);
+    modeldir_close(m->dir);
+    mem_free(m->keep);
+    mem_free(m);
+}
+
+const struct config *model_config(const struct model *m)
+{
+    return &m->config;
+}
+
+const struct modeldir *model_dir(const struct model *m)
+{
+    return m->dir;
+}
+
+const struct weights *model_weights(const struct model *m)
+{
+    return m->weights;
+}
+
+const char *model_backend(const struct model *m)
+{
+    return op_ctx_name(m->ctx);
+}
+
+int model_max_rows(const struct model *m)
+{
+    return m->dims.max_tok;
+}
+
+size_t model_kv_bytes_per_token(const struct model *m)
+{
+    return kv_page_bytes(m->keep, m->config.n_layer, m->kv_type) / KV_PAGE_TOK;
+}
+
+int model_kv_new(struct kv **out, struct model *m, int n_pages, struct err *e)
+{
+    return kv_new(out, m->ctx, m->keep, m->config.n_layer, m->kv_type, n_pages, e);
+}
+
+/* What a caller can get wrong; everything else about a step is the engine's own bookkeeping. */
+static int check_step(const struct model *m, const struct step *s, struct err *e)
+{
+    if (s->n_tok < 1 || s->n_tok > m->dims.max_tok || s->n_out < 0 || s->n_out > m->dims.max_out)
+        return err_set(e, ERR_ARG, "a step of %d rows, %d with logits: 1 to %d rows, at most %d with logits", s->n_tok,
+                       s->n_out, m->dims.max_tok, m->dims.max_out);
+    for (int t = 0; t < s->n_tok; t++)
+        if (s->ids[t] < 0 || s->ids[t] >= m->config.n_vocab)
+            return err_set(e, ERR_ARG, "token id %d is not in the vocabulary of %d", (int)s->ids[t], m->config.n_vocab);
+    return 0;
+}
+
+int model_forward(struct model *m, struct kv *kv, const struct step *s, float *logits, struct err *e)
+{
+    if (check_step(m, s, e))
+        return ERR_ARG;
+    m->pass.step = s;
+    m->pass.kv = kv;
+    m->arch->forward(m->net, &m->pass, logits);
+    return 0;
+}

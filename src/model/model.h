@@ -1,0 +1,47 @@
+/* model.h - a loaded checkpoint: token ids and pages in, logits out.
+ *
+ * model_open maps the directory, validates config and tensors against the architecture that model_type names, and starts the
+ * device. It copies no weights. A model is used by one thread, the engine's; what the getters return is constant and may be read by any.
+ * SPDX-License-Identifier: MIT */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "base/err.h"
+#include "format/modeldir.h"
+#include "kernel/ops.h"
+#include "model/config.h"
+#include "model/kv.h"
+#include "model/weights.h"
+
+struct model;
+
+struct model_opts {
+    enum precision precision; /* also decides the type of keys and values: f16 or, exact, f32 */
+    int n_threads;            /* 0: one for each processor */
+    unsigned isa_mask;        /* instruction sets allowed, CPU_ALL for all */
+    int chunk;                /* most rows of one step; 0: MODEL_CHUNK */
+};
+
+enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 16 };
+
+extern const struct model_opts model_opts_default;
+
+MUST_CHECK int model_open(struct model **out, const char *path, const struct model_opts *opts, struct err *e);
+void model_close(struct model *m);
+
+const struct config *model_config(const struct model *m);
+const struct modeldir *model_dir(const struct model *m);
+/* Which tensors were bound to what: for inspection. */
+const struct weights *model_weights(const struct model *m);
+const char *model_backend(const struct model *m); /* "cpu avx512vnni, 2 threads, int8" */
+int model_max_rows(const struct model *m);        /* most rows of a step; at most MODEL_OUT_ROWS of them with logits */
+size_t model_kv_bytes_per_token(const struct model *m);
+
+/* Pages for this model's layers. */
+MUST_CHECK int model_kv_new(struct kv **out, struct model *m, int n_pages, struct err *e);
+
+/* Runs the rows of one step: appends their keys and values to the pages, and writes logits f32 [s->n_out][n_vocab]. Ids must be in the
+ * vocabulary (ERR_ARG), rows within model_max_rows. */
+MUST_CHECK int model_forward(struct model *m, struct kv *kv, const struct step *s, float *logits, struct err *e);
+
+#endif
