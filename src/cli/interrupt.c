@@ -16,9 +16,11 @@ static void on_interrupt(int sig)
 
 void interrupt_catch(void)
 {
-    struct sigaction a = { .sa_handler = on_interrupt };
+    struct sigaction old, a = { .sa_handler = on_interrupt };
     sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
+    /* A program in the background was told to ignore it, and goes on doing so. */
+    if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &a, NULL);
 }
 
 bool interrupt_pending(void)

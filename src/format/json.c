@@ -354,7 +354,9 @@ static void add_place(struct buf *out, const struct origin *at)
     }
 }
 
-void json_where(struct buf *out, const struct json *obj, const char *key)
+/* Appends "config.json: quantization.mode: ": where member `key` of obj (NULL: obj itself) stands. A node without an origin gives
+ * nothing but the key. */
+static void add_where(struct buf *out, const struct json *obj, const char *key)
 {
     const struct origin *at = origin_of(obj);
     if (at) {
@@ -404,13 +406,13 @@ static void add_found(struct buf *out, const struct json *v)
 static int set_expected(const struct json *obj, const char *key, const char *expected, int code, struct err *e)
 {
     struct buf m = BUF_INIT(0);
-    json_where(&m, obj, key);
+    add_where(&m, obj, key);
     buf_printf(&m, "expected %s, found ", expected);
     if (key && !json_has(obj, key))
         buf_z(&m, "nothing");
     else
         add_found(&m, key ? json_get(obj, key) : obj);
-    int rc = err_set(e, code, "%s", m.p);
+    int rc = err_set(e, code, "%.*s", (int)m.n, m.p);
     buf_deinit(&m);
     return rc;
 }
@@ -433,7 +435,7 @@ int json_expected_at(const struct json *array, size_t i, const char *expected, s
         add_place(&m, at);
     buf_printf(&m, "[%zu]: expected %s, found ", i, expected);
     add_found(&m, json_at(array, i));
-    int rc = err_set(e, ERR_FORMAT, "%s", m.p);
+    int rc = err_set(e, ERR_FORMAT, "%.*s", (int)m.n, m.p);
     buf_deinit(&m);
     return rc;
 }

@@ -34,7 +34,7 @@ struct json_limits {
 extern const struct json_limits json_limits_default; /* 256 MiB, 128 */
 
 /* Parses `text` whole; `what` (a file name, "request body") begins every message about it, with line and column.
- * *out is owned by the caller (json_free); NULL on failure. The getters' messages begin with `what` too. */
+ * `limits` NULL: the default. *out is owned by the caller (json_free); NULL on failure. The getters' messages begin with `what` too. */
 MUST_CHECK int json_parse(struct json **out, struct str text, const char *what, const struct json_limits *limits,
                           struct err *e);
 /* json_parse of a file; `path` names it in messages. */
@@ -86,9 +86,6 @@ int json_expected(const struct json *obj, const char *key, const char *expected,
 int json_unsupported(const struct json *obj, const char *key, const char *expected, struct err *e);
 /* json_expected for element i of an array. */
 int json_expected_at(const struct json *array, size_t i, const char *expected, struct err *e);
-/* Appends "config.json: quantization.mode: ": where member `key` of obj (NULL: obj itself) stands. Only objects, and arrays that are
- * members of objects or hold objects or arrays, know their place; another node gives nothing but the key. */
-void json_where(struct buf *out, const struct json *obj, const char *key);
 
 /* Appends s as a JSON string with quotes; non-ASCII stays as it is (ensure_ascii=False); wrong UTF-8 becomes U+FFFD. */
 void json_write_str(struct buf *out, struct str s);

@@ -43,7 +43,7 @@ static int wrong_name(const struct parse *f, struct str name)
     json_write_str(&shown, str_sub(cut, 0, utf8_whole(cut)));
     int rc = err_set(f->e, ERR_FORMAT,
                      "%s: %s%s is no tensor name: 1 to %d bytes are expected, no spaces or control characters", f->what,
-                     shown.p, cut.n < name.n ? "..." : "", NAME_MAX_BYTES);
+                     shown.p ? shown.p : "", cut.n < name.n ? "..." : "", NAME_MAX_BYTES);
     buf_deinit(&shown);
     return rc;
 }
@@ -106,7 +106,7 @@ static int parse_offsets(const struct parse *f, struct tensor *t, const struct j
         struct buf shape = BUF_INIT(0);
         tensor_describe(&shape, t);
         int rc = err_set(f->e, ERR_FORMAT, "%s: %s: %s needs %zu bytes, data_offsets give it %" PRIu64, f->what,
-                         t->name, shape.p, t->n_bytes, at[1] - at[0]);
+                         t->name, shape.p ? shape.p : "", t->n_bytes, at[1] - at[0]);
         buf_deinit(&shape);
         return rc;
     }

@@ -5,6 +5,9 @@
  * from them without further checks: every count fits an int, and so do n_head * d_head and n_embd * 32. A wrong field gives one
  * message with its name, what was found and what was expected. Keys are those that transformers and mlx-lm write.
  *
+ * As in mlx-lm, attention_bias is not read (an architecture asks for the biases that it has, any other is superfluous), and
+ * rope_scaling and sliding windows are not applied (rope_scaling with a warning).
+ *
  * Read once; constant afterwards, any thread may read.
  * SPDX-License-Identifier: MIT */
 #ifndef MODEL_CONFIG_H

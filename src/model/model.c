@@ -26,10 +26,11 @@ const struct model_opts model_opts_default = { .precision = PRECISION_INT8, .isa
 
 static int read_checkpoint(struct model *m, const char *path, struct err *e)
 {
-    if (modeldir_open(&m->dir, path, e) || config_read(&m->config, m->dir, e))
+    struct str model_type;
+    if (modeldir_open(&m->dir, path, e) || config_model_type(m->dir, &model_type, e))
         return e->code;
-    m->arch = arch_find(str_from(m->config.model_type), e);
-    if (!m->arch)
+    m->arch = arch_find(model_type, e);
+    if (!m->arch || config_read(&m->config, m->dir, e))
         return e->code;
     if (weights_new(&m->weights, m->dir, e))
         return e->code;

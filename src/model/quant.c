@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "model/quant.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -51,14 +54,12 @@ static int check_params(const struct json *obj, const struct quant_params *p, st
             return json_unsupported(obj, "group_size", "32, 64 or 128", e);
         return 0;
     }
-    struct buf expected = BUF_INIT(0);
-    const char *key = p->bits != d->bits ? "bits" : "group_size";
-    int rc = 0;
-    buf_printf(&expected, "%d, the only one of mode %s", p->bits != d->bits ? d->bits : d->group, mode_names[p->mode]);
-    if (p->bits != d->bits || p->group != d->group)
-        rc = json_unsupported(obj, key, expected.p, e);
-    buf_deinit(&expected);
-    return rc;
+    if (p->bits == d->bits && p->group == d->group)
+        return 0;
+    bool bits = p->bits != d->bits;
+    char expected[64];
+    snprintf(expected, sizeof expected, "%d, the only one of mode %s", bits ? d->bits : d->group, mode_names[p->mode]);
+    return json_unsupported(obj, bits ? "bits" : "group_size", expected, e);
 }
 
 /* `global`: bits and group_size must be there. */
@@ -113,8 +114,7 @@ static int read_entry(struct quant *q, struct str module, const struct json *val
         mem_free(entry->module);
         return err_set(e, ERR_NOMEM, "no memory for config.json's quantisation map");
     }
-    for (size_t i = 0; i < module.n; i++)
-        entry->module[i] = module.p[i];
+    memcpy(entry->module, module.p, module.n);
     q->n++;
     return 0;
 }

@@ -134,6 +134,12 @@ static const struct tensor *take(struct weights *w, const char *name, const char
     return t;
 }
 
+/* The text of a message part, also where memory ran out on it. */
+static const char *text_of(const struct buf *b)
+{
+    return b->p ? b->p : "";
+}
+
 static char *format_name(const char *fmt, va_list ap)
 {
     struct buf name = BUF_INIT(NAME_BYTES);
@@ -166,7 +172,7 @@ static void wrong_tensor(struct weights *w, const struct tensor *t, const char *
     describe_shape(&text, m, n_col);
     buf_z(&text, ", found ");
     tensor_describe(&text, t);
-    add_wrong(w, "%s: %s", t->name, text.p);
+    add_wrong(w, "%s: %s", t->name, text_of(&text));
     buf_deinit(&text);
 }
 
@@ -199,9 +205,10 @@ static void wrong_columns(struct weights *w, const char *name, const struct mat 
     tensor_describe(&text, weight);
     buf_z(&text, " and scales ");
     tensor_describe(&text, scales);
-    if (words <= n_in && words * 32 % n_in == 0 && cols && n_in % cols == 0)
+    bool whole = words <= n_in && words * 32 % n_in == 0 && cols && n_in % cols == 0;
+    if (whole && (words * 32 / n_in != (size_t)q->bits || n_in / cols != (size_t)q->group))
         buf_printf(&text, ", which would be %zu-bit, group %zu", words * 32 / n_in, n_in / cols);
-    add_wrong(w, "%s: %s", name, text.p);
+    add_wrong(w, "%s: %s", name, text_of(&text));
     buf_deinit(&text);
 }
 
@@ -245,7 +252,8 @@ static bool bind_packed(struct weights *w, struct mat *m, const char *name, cons
     }
     if (weight->n_dim < 2 || scales->n_dim < 2) {
         bool first = weight->n_dim < 2;
-        wrong_tensor(w, first ? weight : scales, dtype_name(first ? DTYPE_U32 : scales->dtype), m, first ? n_word : n_group);
+        wrong_tensor(w, first ? weight : scales, dtype_name(first ? DTYPE_U32 : scales->dtype), m,
+                     first ? n_word : n_group);
         return false;
     }
     if (!has_shape(weight, m, n_word) || !has_shape(scales, m, n_group)) {
@@ -350,7 +358,7 @@ const float *weights_vec(struct weights *w, int n, const char *fmt, ...)
     } else if (!dtype_is_float(t->dtype) || t->n_dim != 1 || t->dim[0] != (size_t)n) {
         struct buf found = BUF_INIT(0);
         tensor_describe(&found, t);
-        add_wrong(w, "%s: expected a float [%d], found %s", name, n, found.p);
+        add_wrong(w, "%s: expected a float [%d], found %s", name, n, text_of(&found));
         buf_deinit(&found);
     } else {
         v = widen(w, t, (size_t)n);
@@ -380,7 +388,8 @@ void weights_bias(struct weights *w, struct mat *m, const char *fmt, ...)
     } else if (!shape || !dtype_is_float(t->dtype)) {
         struct buf found = BUF_INIT(0);
         tensor_describe(&found, t);
-        add_wrong(w, "%s: expected a float [%s%d], found %s", name, m->n_mat > 1 ? "experts, " : "", m->n_out, found.p);
+        add_wrong(w, "%s: expected a float [%s%d], found %s", name, m->n_mat > 1 ? "experts, " : "", m->n_out,
+                  text_of(&found));
         buf_deinit(&found);
     } else {
         m->bias = widen(w, t, n);
@@ -506,6 +515,8 @@ static void list_problems(struct report *r, size_t limit)
         buf_printf(&r->text, "\n  missing: %s", w->missing[i]);
         if (near)
             buf_printf(&r->text, " (did you mean %s?)", near);
+        else if (!strcmp(w->missing[i], "lm_head.weight") && !extra_with(r, "lm_head"))
+            buf_z(&r->text, " (a tied head? config.json's tie_word_embeddings is false)");
     }
     for (size_t i = 0; i < w->n_wrong && listed < limit; i++, listed++)
         buf_printf(&r->text, "\n  wrong: %s", w->wrong[i]);
@@ -540,9 +551,9 @@ int weights_finish(struct weights *w, struct err *e)
         bool explained = explain(&r);
         if (!explained)
             buf_z(&r.text, "tensors and config.json do not agree");
-        buf_printf(&r.text, " (%zu tensors missing, %zu wrong, %zu superfluous)", w->n_missing, w->n_wrong, r.n_extra);
+        buf_printf(&r.text, " (tensors: %zu missing, %zu wrong, %zu superfluous)", w->n_missing, w->n_wrong, r.n_extra);
         list_problems(&r, explained ? LISTED_EXPLAINED : LISTED);
-        rc = err_set(e, ERR_FORMAT, "%s: %s", w->dir->path, r.text.p);
+        rc = err_set(e, ERR_FORMAT, "%s: %s", w->dir->path, text_of(&r.text));
         buf_deinit(&r.text);
     }
     mem_free(r.extra);

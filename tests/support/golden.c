@@ -134,9 +134,15 @@ struct divergence golden_compare(const struct golden *g, struct model *m, bool w
     struct seq *s = NULL;
     struct comparing c = { .g = g, .kl = xcalloc(g->n_pos, sizeof(double)) };
     assert_int_equal(model_config(m)->n_vocab, g->n_vocab);
-    const struct seq_feed f = {
-        .ids = g->tokens, .n = g->n_tok, .want = g->positions, .n_want = g->n_pos, .on_logits = compare_row, .arg = &c
-    };
+    size_t *all = xcalloc(g->n_tok, sizeof *all);
+    for (size_t t = 0; t < g->n_tok; t++)
+        all[t] = t;
+    const struct seq_feed f = { .ids = g->tokens,
+                                .n = g->n_tok,
+                                .want = with_nll ? all : g->positions,
+                                .n_want = with_nll ? g->n_tok : g->n_pos,
+                                .on_logits = compare_row,
+                                .arg = &c };
     if (seq_new(&s, m, g->n_tok, &e) || seq_feed(s, &f, &e))
         fail_msg("%s", e.msg);
     seq_free(s);

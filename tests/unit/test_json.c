@@ -9,6 +9,7 @@
 // clang-format on
 
 #include <float.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,11 +51,12 @@ static void what_is_not_json_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",          " ",         "{",        "[1,",      "[1,]",     "{\"a\":1,}", "{\"a\" 1}", "{a:1}",    "{'a':1}", "['a']",
-        "NaN",       "Infinity",  "-Infinity", "[NaN]",   "nul",      "tru",        "True",      "01",       "-01",     "1.",
-        ".5",        "+1",        "-",        "1e",       "1e+",      "0x10",       "1 2",       "[1] x",    "// c\n1", "/* c */1",
-        "\"a",       "\"\\x\"",   "\"\\u12\"", "\"\\u12g4\"", "\"\t\"", "\"\n\"",   "[1}",       "{\"a\":1]", "[\"\\", "{\"a\":}",
-        "{1:2}",     "{null:1}",  "[,1]",     "{,}",      "]",        "1e5.0",      "--1",       "1_000",    "[1 2]",   "nullx",
+        "",      " ",         "{",        "[1,",       "[1,]",    "{\"a\":1,}", "{\"a\" 1}",   "{a:1}",  "{'a':1}",
+        "['a']", "NaN",       "Infinity", "-Infinity", "[NaN]",   "nul",        "tru",         "True",   "01",
+        "-01",   "1.",        ".5",       "+1",        "-",       "1e",         "1e+",         "0x10",   "1 2",
+        "[1] x", "// c\n1",   "/* c */1", "\"a",       "\"\\x\"", "\"\\u12\"",  "\"\\u12g4\"", "\"\t\"", "\"\n\"",
+        "[1}",   "{\"a\":1]", "[\"\\",    "{\"a\":}",  "{1:2}",   "{null:1}",   "[,1]",        "{,}",    "]",
+        "1e5.0", "--1",       "1_000",    "[1 2]",     "nullx",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         refuses(str_from(bad[i]), "doc: line 1, column ");
@@ -121,10 +123,14 @@ static void repeated_keys_are_refused_on_demand(void **state)
 {
     (void)state;
     const struct json_limits unique = { .bytes = 1000, .depth = 8, .unique = true };
-    static const char *const bad[] = { "{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":2}", "[{\"x\":{\"b\":0,\"b\":0}}]",
-                                       "{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}", "{\"\":1,\"\":2}",
+    static const char *const bad[] = { "{\"a\":1,\"a\":1}",
+                                       "{\"a\":1,\"\\u0061\":2}",
+                                       "[{\"x\":{\"b\":0,\"b\":0}}]",
+                                       "{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}",
+                                       "{\"\":1,\"\":2}",
                                        "{\"\\n\":1,\"\\u000a\":1}" };
-    static const char *const good[] = { "{\"a\":{\"a\":1},\"b\":{\"a\":1}}", "[{\"a\":1},{\"a\":1}]", "{\"a\":1,\"A\":1}" };
+    static const char *const good[] = { "{\"a\":{\"a\":1},\"b\":{\"a\":1}}", "[{\"a\":1},{\"a\":1}]",
+                                        "{\"a\":1,\"A\":1}" };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct json *v;
         struct err e = ERR_INIT;
@@ -262,7 +268,8 @@ static void strings_are_written_as_python_writes_them(void **state)
         { "\"\\ud83d\"", "\"\xef\xbf\xbd\"" },
         { "\"\\ude00x\\ud83d\\ud83d\\ude00\"", "\"\xef\xbf\xbdx\xef\xbf\xbd\xf0\x9f\x98\x80\"" },
         { "\"\xe2\x80\xa8\"", "\"\xe2\x80\xa8\"" },
-        { "{\"z\":[],\"a\":{},\"\\n\":[[1,2],{\"b\":null}]}", "{\"z\": [], \"a\": {}, \"\\n\": [[1, 2], {\"b\": null}]}" },
+        { "{\"z\":[],\"a\":{},\"\\n\":[[1,2],{\"b\":null}]}",
+          "{\"z\": [], \"a\": {}, \"\\n\": [[1, 2], {\"b\": null}]}" },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         writes(rows[i][0], rows[i][1]);
@@ -308,8 +315,9 @@ static void strings_may_hold_nul(void **state)
 static void getters_say_where_and_what(void **state)
 {
     (void)state;
-    struct json *v = parse("{\"n\": \"many\", \"f\": 3.0, \"g\": 3.5, \"o\": {\"list\": [{\"k\": [1]}, 2]}, \"b\": 1, \"z\": null,"
-                           "\"big\": 99999999999999999999999, \"big2\": 1e300}");
+    struct json *v =
+        parse("{\"n\": \"many\", \"f\": 3.0, \"g\": 3.5, \"o\": {\"list\": [{\"k\": [1]}, 2]}, \"b\": 1, \"z\": null,"
+              "\"big\": 99999999999999999999999, \"big2\": 1e300}");
     const struct json *o = json_get(v, "o"), *list;
     struct str s;
     int64_t i = 42;

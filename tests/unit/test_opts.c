@@ -39,7 +39,7 @@ static void set_up(struct fixture *f)
         OPT_INT('n', "max-tokens", &f->n, 0, 100, "N", "most tokens of an answer"),
         OPT_INT(0, "seed", &f->seed, 0, INT64_MAX, "N", "of the random numbers"),
         OPT_FLOAT(0, "top-p", &f->top_p, 0, 1, "P", "nucleus"),
-        OPT_FLOAT(0, "bias", &f->bias, -INFINITY, INFINITY, "X", "any number"),
+        OPT_FLOAT(0, "bias", &f->bias, -HUGE_VAL, HUGE_VAL, "X", "any number"),
         OPT_STRING('p', "prompt", &f->text, "TEXT", "the prompt"),
         OPT_BYTES(0, "cache", &f->size, "SIZE", "of the cache"),
         OPT_LIST(0, "stop", &f->stops, "TEXT", "stop before TEXT"),
@@ -217,7 +217,7 @@ static void help_shows_usage_and_every_option(void **state)
     assert_memory_equal(text.p, want, strlen(want));
     for (size_t i = 0; i < ARRAY_LEN(f.table); i++)
         assert_non_null(strstr(text.p, f.table[i].name));
-    assert_non_null(strstr(text.p, "      --precision int8|f32  of the arithmetic\n"));
+    assert_non_null(strstr(text.p, "      --precision int8|f32    of the arithmetic\n"));
     assert_non_null(strstr(text.p, "--log-level"));
     buf_deinit(&text);
     tear_down(&f);

@@ -1,0 +1,212 @@
+# Makefile - builds, checks and tests Octet. `make help` lists the targets.
+# SPDX-License-Identifier: MIT
+#
+# One file, not recursive. Objects go to build/<mode>: release, asan, tsan, static, aarch64; so no mode needs a `make clean`.
+#   make                     release          make SAN=address,undefined     build/asan
+#   make STATIC=1            build/static     make SAN=thread                build/tsan
+#   make CROSS=aarch64       build/aarch64
+
+all:
+
+CROSS ?=
+SAN ?=
+STATIC ?=
+WERROR ?= $(if $(CI),1,)
+OPT ?= -O2
+
+ifeq ($(CROSS),aarch64)
+MODE := aarch64
+CC := aarch64-linux-gnu-gcc
+AR := aarch64-linux-gnu-ar
+ARCH := aarch64
+RUN := qemu-aarch64 -cpu max
+PKG_CONFIG := PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig pkg-config
+else
+MODE := $(if $(SAN),$(if $(findstring thread,$(SAN)),tsan,asan),$(if $(STATIC),static,release))
+ARCH := $(shell uname -m | sed 's/arm64/aarch64/')
+RUN :=
+PKG_CONFIG := pkg-config
+endif
+
+B := build/$(MODE)
+PACKAGES := json-c yajl libpcre2-8 libutf8proc libedit
+
+CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc
+CFLAGS := -std=c11 $(OPT) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wdouble-promotion \
+          $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) $(if $(STATIC),-static)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LDLIBS := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+
+# Only files named for an instruction set are compiled for it, so that none of its instructions leaks elsewhere.
+%_avx2.o: ISA := -O3 -mavx2 -mfma -mf16c
+%_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vbmi -mavx2 -mfma -mf16c
+%_neon.o: ISA := -O3 -march=armv8.2-a+dotprod+fp16
+# The reference defines the results: no contraction of its products and sums.
+$(B)/src/kernel/ref/%.o: ISA := -ffp-contract=off
+
+KERNEL_DIRS := src/kernel src/kernel/ref src/kernel/cpu $(if $(filter x86_64,$(ARCH)),src/kernel/x86) \
+               $(if $(filter aarch64,$(ARCH)),src/kernel/arm)
+SRC := $(foreach d,src/base src/format src/text $(KERNEL_DIRS) src/model src/engine src/cli,$(wildcard $(d)/*.c))
+OBJ := $(SRC:%.c=$(B)/%.o)
+LIB := $(B)/liboctet.a
+SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
+BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
+
+.PHONY: all deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan test-aarch64 \
+        bench fuzz lint format compdb check clean help objects tests
+.SECONDARY: $(SUPPORT)
+
+all: $(B)/octet $(if $(filter release,$(MODE)),octet)
+
+octet: build/release/octet ## the program, as ./octet
+	ln -sf $< $@
+
+# What the objects depend on besides their sources: compiler and flags.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+$(B)/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+FORCE:
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) $(ISA) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(filter-out $(B)/src/cli/main.o,$(OBJ))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/octet: $(B)/src/cli/main.o $(LIB)
+	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+$(B)/tests/%: $(B)/tests/%.o $(SUPPORT) $(LIB)
+	$(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
+
+$(B)/bench/%: $(B)/bench/%.o $(LIB)
+	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+objects: $(OBJ)
+tests: $(call TESTS,unit) $(call TESTS,kernel) $(call TESTS,model) ## build all test programs
+
+# What is missing is installed once; where all is there this costs a moment.
+deps: ## install what is missing (Debian packages)
+	@sh tools/deps.sh
+
+deps-aarch64: ## install what the cross build and its emulator need
+	@sh tools/deps.sh aarch64
+
+demo: deps ## build, and let the demonstration model answer three prompts
+	@$(MAKE) --no-print-directory all
+	@OCTET=./octet sh tools/demo.sh
+
+bench/%: $(B)/bench/% ;
+bench: $(BENCHES) ## build the benchmarks (build/release/bench/)
+
+# --- tests -------------------------------------------------------------------------------------------------------------------
+RUNTESTS := RUN='$(RUN)' sh tools/runtests.sh
+UNIT = $(call TESTS,unit)
+KERNEL = $(call TESTS,kernel)
+MODEL = $(call TESTS,model)
+SHELL_TESTS := $(sort $(wildcard tests/cli/*.sh))
+
+test-unit: $(UNIT) ## modules of base to cli
+	@$(RUNTESTS) $^
+test-kernel: $(KERNEL) ## kernels against the reference, operations
+	@$(RUNTESTS) $^
+test-model: $(MODEL) ## checkpoints against golden logits, determinism
+	@$(RUNTESTS) -t 1200 $^
+test-cli: $(B)/octet ## the commands
+	@OCTET=$(B)/octet $(RUNTESTS) $(SHELL_TESTS)
+test-asan: ## unit and kernel tests and the commands under ASan and UBSan
+	@$(MAKE) --no-print-directory SAN=address,undefined OPT=-O1 test-sanitized
+test-tsan: ## what uses threads under TSan
+	@$(MAKE) --no-print-directory SAN=thread OPT=-O1 test-threads
+test-aarch64: ## unit, kernel and model tests of the aarch64 build, emulated
+	@$(MAKE) --no-print-directory CROSS=aarch64 test-emulated
+
+.PHONY: test-sanitized test-threads test-emulated test-native
+test-sanitized: $(UNIT) $(KERNEL) $(B)/octet
+	@OCTET=$(B)/octet $(RUNTESTS) $(UNIT) $(KERNEL) tests/cli/bad_input.sh
+test-threads: $(B)/tests/unit/test_pool $(B)/tests/kernel/test_ops
+	@$(RUNTESTS) $^
+test-emulated: $(UNIT) $(KERNEL) $(MODEL)
+	@$(RUNTESTS) -t 3000 $^
+
+# One list, so that the last line sums over everything.
+test: deps test-vocab ## everything that README promises, in minutes
+	@$(MAKE) --no-print-directory tests all
+	@$(MAKE) --no-print-directory SAN=address,undefined OPT=-O1 tests all
+	@$(MAKE) --no-print-directory SAN=thread OPT=-O1 build/tsan/tests/unit/test_pool build/tsan/tests/kernel/test_ops
+	@OCTET=./octet $(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(SHELL_TESTS) \
+	    $(patsubst build/release/%,build/asan/%,$(UNIT) $(KERNEL)) tests/cli/bad_input_asan.sh \
+	    build/tsan/tests/unit/test_pool build/tsan/tests/kernel/test_ops
+
+test-full: ## every golden sequence and every prompt with a known answer, on both paths
+	@$(MAKE) --no-print-directory tests all
+	@OCTET=./octet OCTET_TEST_FULL=1 $(RUNTESTS) -t 6000 $(B)/tests/model/test_mini_golden tests/cli/answers.sh
+
+test-vocab: ## fetch the real Qwen3 vocabulary for the tokeniser's tests
+	@sh tools/fetch-test-vocab.sh || echo "test-vocab: not available; its tests will be skipped"
+
+# --- checks ------------------------------------------------------------------------------------------------------------------
+HEADERS := $(wildcard src/*/*.h src/kernel/*/*.h)
+FORMATTED := $(wildcard src/*/*.[ch] src/kernel/*/*.[ch] tests/*/*.[ch] bench/*.[ch])
+TIDY := $(addprefix tidy-,$(SRC))
+
+lint: lint-format lint-layers lint-headers lint-tidy ## format, layers, cycles, headers alone, clang-tidy
+lint-format:
+	@clang-format --dry-run -Werror $(FORMATTED)
+lint-layers: $(OBJ)
+	@sh tools/layers.sh
+	@sh tools/symcycles.sh $(OBJ)
+	@sh tools/banned.sh
+lint-headers:
+	@for h in $(HEADERS); do \
+	    $(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror $(PKG_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
+lint-tidy: $(TIDY)
+tidy-%: %
+	@clang-tidy --quiet $< -- $(CPPFLAGS) -std=c11 $(PKG_CFLAGS) $(call isa_of,$<) 2>/dev/null
+isa_of = $(if $(findstring _avx2.,$(1)),-mavx2 -mfma -mf16c)$(if $(findstring _avx512.,$(1)),-mavx512f -mavx512bw \
+         -mavx512dq -mavx512vl -mavx512vnni -mavx512vbmi -mavx2 -mfma -mf16c)
+.PHONY: lint-format lint-layers lint-headers lint-tidy test-vocab $(TIDY)
+
+format: ## clang-format every source
+	clang-format -i $(FORMATTED)
+
+check: ## what continuous integration runs
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+
+compdb: ## compile_commands.json for editors
+	@for f in $(SRC); do printf '{"directory":"%s","file":"%s","command":"%s"},\n' "$(CURDIR)" $$f \
+	    "$(CC) $(CPPFLAGS) $(CFLAGS) $(call isa_of,$$f) $(PKG_CFLAGS) -c $$f"; done | sed '1s/^/[/; $$s/,$$/]/' >compile_commands.json
+
+# --- fuzzing -----------------------------------------------------------------------------------------------------------------
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(filter-out src/cli/main.c,$(SRC))
+FUZZ_OBJ := $(FUZZ_SRC:%.c=build/fuzz/%.o)
+build/fuzz/%_avx2.o build/fuzz/%_avx512.o: ISA += -mavx2
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	    $(call isa_of,$<) $(PKG_CFLAGS) -c $< -o $@
+build/fuzz/liboctet.a: $(FUZZ_OBJ)
+	@rm -f $@; $(AR) rcs $@ $^
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/liboctet.a
+	clang $(CPPFLAGS) -Itests -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(PKG_CFLAGS) $^ -o $@ $(LDLIBS)
+fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## libFuzzer targets, FUZZ_SECONDS (60) each
+	@for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; echo "fuzz $$f"; \
+	    build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f tests/fuzz/corpus/$$f 2>&1 | \
+	        grep -E 'stat::number_of|ERROR|SUMMARY|Test unit' ; \
+	    ls build/fuzz/$$f-crash* build/fuzz/$$f-timeout* build/fuzz/$$f-oom* 2>/dev/null && exit 1; done; true
+
+clean: ## remove everything that was built
+	rm -rf build octet compile_commands.json
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 28
+
+-include $(OBJ:.o=.d) $(SUPPORT:.o=.d) $(wildcard $(B)/tests/*/*.d $(B)/bench/*.d)

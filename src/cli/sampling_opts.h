@@ -1,0 +1,34 @@
+/* sampling_opts.h - the options that say how tokens are drawn and where an answer ends.
+ * SPDX-License-Identifier: MIT */
+#ifndef CLI_SAMPLING_OPTS_H
+#define CLI_SAMPLING_OPTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "cli/opts.h"
+#include "engine/generate.h"
+
+enum { SAMPLING_OPTS_N = 12 };
+
+/* What was not given (NAN, -1) is taken from the model's generation_config.json. */
+struct sampling_cli {
+    double temperature, top_p, min_p, repetition, presence, frequency;
+    int64_t top_k, seed, max_tokens;
+    struct opt_list stop, bias;
+    bool ignore_eos;
+    struct opt table[SAMPLING_OPTS_N];
+    struct opt_group group;
+    struct sampling_bias *biases; /* owned; made by sampling_cli_request */
+    struct str *stops;            /* owned; likewise */
+};
+
+void sampling_cli_init(struct sampling_cli *c);
+void sampling_cli_deinit(struct sampling_cli *c);
+/* Fills sampling, stops, eos and max_tokens of *req for model m; they borrow from c and m. */
+MUST_CHECK int sampling_cli_request(struct generate_request *req, struct sampling_cli *c, const struct model *m,
+                                    struct err *e);
+
+#endif
