@@ -352,7 +352,7 @@ int cmd_synth(int argc, char **argv)
         s.dir = got.args.v[1];
         rc = synth(&s, got.args.v[0], (uint64_t)seed, n_threads ? (int)n_threads : sys_cpus(), force, &e);
     }
-    if (!rc && !got.quiet)
+    if (!rc && s.plan && !got.quiet)
         print_figures(&s, clock_seconds_since(begin));
     synth_plan_free(s.plan);
     json_free(s.config);

@@ -203,12 +203,12 @@ static int read_dtype(const struct json *config, enum dtype *out, struct err *e)
     return json_expected(config, key, "bfloat16, float16 or float32", e);
 }
 
-/* What the plan's arithmetic needs: no tensor of more than 2^62 bytes. config.h bounds widths and counts one by one. */
+/* Keeps the sum over all tensors of the most layers within 64 bits. config.h bounds widths and counts one by one. */
 static int check_size(const struct config *c, struct err *e)
 {
     double widest = MAX(MAX(c->n_ff, c->n_ff_expert), MAX(c->n_vocab, c->n_head * c->d_head));
-    if (widest * c->n_embd * MAX(c->n_expert, 1) * 8 > 0x1p62)
-        return err_set(e, ERR_LIMIT, "config.json describes tensors of more than 2^62 bytes");
+    if (widest * c->n_embd * MAX(c->n_expert, 1) * 8 > 0x1p46)
+        return err_set(e, ERR_LIMIT, "config.json describes tensors of more than 64 TiB");
     return 0;
 }
 

@@ -18,7 +18,7 @@ struct jstring *jstring_new(struct jrun *r, struct str s, enum jmark mark)
     struct jstring *v = jrun_alloc(r, 1, sizeof *v);
     if (!v)
         return NULL;
-    *v = (struct jstring){ .p = s.p, .n = s.n, .mark = (uint8_t)mark, .n_chars = SIZE_MAX };
+    *v = (struct jstring){ .p = s.p ? s.p : "", .n = s.n, .mark = (uint8_t)mark, .n_chars = SIZE_MAX };
     return v;
 }
 
@@ -239,9 +239,6 @@ const struct jstring *jstring_concat(struct jrun *r, const struct jstring *a, co
     struct jstore *st = a->store;
     size_t from = st ? (size_t)(a->p - st->p) : 0;
     bool in_place = st && from + a->n == st->n && b->n <= st->cap - st->n && a->n + b->n <= r->limits.output_bytes;
-    /* A store whose bytes were never marked because its only strings are all value cannot take bytes of another origin. */
-    if (in_place && a->mark == JMARK_VALUE && window_mark(st, from, st->n) != JMARK_VALUE)
-        in_place = false;
     if (!in_place) {
         st = jrun_alloc(r, 1, sizeof *st);
         if (!st || store_reserve(r, st, a->n + b->n) != 0)
@@ -284,24 +281,43 @@ void jbuild_char(struct jbuild *b, uint32_t c, bool value)
     jbuild_bytes(b, (struct str){ out, (size_t)n }, value);
 }
 
-void jbuild_fill(struct jbuild *b, uint32_t c, size_t n, bool value)
-{
-    char out[UTF8_MAX];
-    size_t width = (size_t)utf8_encode(out, c);
-    if (width == 0 || b->r->code != 0)
-        return;
-    if (n > b->r->limits.output_bytes / width) {
-        jrun_fail(b->r, ERR_LIMIT, "a string of more than %zu bytes (limit on output)", b->r->limits.output_bytes);
-        return;
-    }
-    for (size_t i = 0; i < n && b->r->code == 0; i++)
-        jbuild_bytes(b, (struct str){ out, width }, value);
-}
-
 void jbuild_string(struct jbuild *b, const struct jstring *s)
 {
     if (b->r->code == 0)
         store_add_string(b->r, b->store, s);
+}
+
+void jbuild_repeat(struct jbuild *b, const struct jstring *s, size_t n)
+{
+    struct jrun *r = b->r;
+    if (r->code != 0 || n == 0 || s->n == 0)
+        return;
+    if (n > r->limits.output_bytes / s->n) {
+        jrun_fail(r, ERR_LIMIT, "a string of more than %zu bytes (limit on output)", r->limits.output_bytes);
+        return;
+    }
+    if (s->mark == JMARK_MIXED) {
+        for (size_t i = 0; i < n && r->code == 0 && jrun_spend(r, 1) == 0; i++)
+            store_add_string(r, b->store, s);
+        return;
+    }
+    size_t all = n * s->n, from = b->store->n, done = s->n;
+    if (jrun_spend(r, all / SPEND_BYTES) != 0 || store_reserve(r, b->store, all) != 0)
+        return;
+    if (s->mark == JMARK_VALUE && store_mark(r, b->store, from, from + all) != 0)
+        return;
+    char *p = b->store->p + from;
+    memcpy(p, s->p, s->n);
+    for (; done < all; done += MIN(done, all - done))
+        memcpy(p + done, p, MIN(done, all - done));
+    b->store->n += all;
+}
+
+void jbuild_fill(struct jbuild *b, uint32_t c, size_t n, bool value)
+{
+    char out[UTF8_MAX];
+    const struct jstring one = { .p = out, .n = (size_t)utf8_encode(out, c), .mark = value ? JMARK_VALUE : JMARK_TEMPLATE };
+    jbuild_repeat(b, &one, n);
 }
 
 void jbuild_sub(struct jbuild *b, const struct jstring *s, size_t from_bytes, size_t to_bytes)

@@ -89,6 +89,7 @@ void jbuild_z(struct jbuild *b, const char *z, bool value);
 void jbuild_char(struct jbuild *b, uint32_t c, bool value);
 void jbuild_fill(struct jbuild *b, uint32_t c, size_t n, bool value); /* n times the character */
 void jbuild_string(struct jbuild *b, const struct jstring *s);
+void jbuild_repeat(struct jbuild *b, const struct jstring *s, size_t n);
 void jbuild_sub(struct jbuild *b, const struct jstring *s, size_t from_bytes, size_t to_bytes);
 const struct jstring *jbuild_done(struct jbuild *b);
 

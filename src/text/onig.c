@@ -143,8 +143,8 @@ static int set_union(struct rewrite *r, struct buf *out, bool first, int depth)
         } else if (c == '\\') {
             escape(r, &items);
         } else {
-            /* PCRE2 takes a first "]" as a member, too, but here it may come to stand behind something. */
-            if (c == ']')
+            /* Both mean something only in the first place, and the items may come to stand elsewhere. */
+            if (c == ']' || c == '^')
                 buf_char(&items, '\\');
             copy(r, &items, char_bytes(r));
         }

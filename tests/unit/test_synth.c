@@ -305,6 +305,9 @@ static void what_cannot_be_made_is_refused_by_name(void **state)
     refuse("qwen3_moe", "llama", ERR_UNSUPPORTED, "found \"llama\"");
     refuse("\"mode\": \"affine\"", "\"mode\": \"affine\", \"lm_head\": {\"bits\": 4, \"group_size\": 128}", ERR_ARG,
            "quantization.lm_head: group_size 128 does not divide the module's 64 inputs");
+    refuse("\"num_experts\": 4, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 32",
+           "\"num_experts\": 65536, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 4194304", ERR_LIMIT,
+           "64 TiB");
     refuse("\"bits\": 4", "\"bits\": 7", ERR_UNSUPPORTED, "bits");
     refuse("\"hidden_size\": 64", "\"hidden_size\": \"wide\"", ERR_FORMAT, "hidden_size");
     refuse("\"hidden_act\": \"silu\"", "\"torch_dtype\": \"int8\"", ERR_FORMAT, "bfloat16, float16 or float32");
