@@ -104,8 +104,13 @@ struct attn_part {
     int pos0;           /* position of query 0; query r is at pos0 + r. All have at least one token in the split */
     float *m, *l;       /* [n_row][n_group] */
     float *o;           /* [n_row][n_group][d_head] */
-    float *scratch;     /* f32 [n_row * n_group * ATTN_SPLIT_TOK], aligned to 64 */
+    float *scratch;     /* f32 [attn_scratch()], aligned to 64 */
 };
+/* Floats of scratch memory that a call needs: every query's scores, and a page's keys or values widened to f32. */
+static inline size_t attn_scratch(int n_row, int n_group, int d_head)
+{
+    return (size_t)n_row * (size_t)n_group * ATTN_SPLIT_TOK + (size_t)d_head * KV_PAGE_TOK;
+}
 /* nmse <= 1e-10 of o / l on the stored keys and values; f16 storage is widened exactly. n_row <= ATTN_MAX_ROWS. */
 enum { ATTN_MAX_ROWS = 16 };
 typedef void attn_part_fn(const struct attn_part *p);

@@ -58,7 +58,8 @@ static void quantize_ref(const struct q8_rows *dst, int row, const float *x)
             largest = fmaxf(largest, fabsf(xg[i]));
         a[g] = largest / 127;
         for (int i = 0; i < dst->group && a[g] > 0; i++) {
-            int v = (int)rintf(xg[i] / a[g]);
+            /* a subnormal scale has few bits, and the quotient may exceed 127 */
+            int v = (int)fmaxf(-127, fminf(127, rintf(xg[i] / a[g])));
             q[g * dst->group + i] = (int8_t)v;
             sum += v;
         }
@@ -91,7 +92,8 @@ static void qmm_q8_ref(const struct qmm *p)
                     dot += (int32_t)element(row, i, m->bits) * q[i];
                 double s = (double)num_load(m->s + scales, m->dtype, (size_t)g);
                 double b = (double)num_load(m->b + scales, m->dtype, (size_t)g);
-                sum += s * (double)x->a[xr * x->g_stride + (size_t)g] * dot + b * (double)x->x[xr * x->g_stride + (size_t)g];
+                sum += s * (double)x->a[xr * x->g_stride + (size_t)g] * dot +
+                       b * (double)x->x[xr * x->g_stride + (size_t)g];
             }
             store(p, r, o, sum);
         }

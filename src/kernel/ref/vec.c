@@ -37,7 +37,7 @@ static void swiglu_ref(float *y, const float *gate, const float *up, int n)
 
 static void softmax_ref(float *x, int n)
 {
-    double largest = -INFINITY, sum = 0;
+    double largest = (double)x[0], sum = 0;
     for (int i = 0; i < n; i++)
         largest = fmax(largest, (double)x[i]);
     for (int i = 0; i < n; i++)
@@ -79,7 +79,8 @@ static void kv_append_ref(const struct kv_layer *kv, int p, int slot, const floa
 }
 
 /* One query over the split's tokens [j0, j1). */
-static void attend(const struct attn_part *p, const float *q, int j0, int j1, float *m, float *l, float *o, float *scores)
+static void attend(const struct attn_part *p, const float *q, int j0, int j1, float *m, float *l, float *o,
+                   float *scores)
 {
     const struct kv_layer *kv = p->kv;
     double sum = 0;

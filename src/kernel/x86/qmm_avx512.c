@@ -1,380 +1,637 @@
-/* qmm_avx512.c - matrix kernels for AVX-512 with VNNI and VBMI.
+/* qmm_avx512.c - the matrix products for AVX-512 with VNNI and VBMI.
  *
- * Lanes run along n_in. One pair of an output and a row keeps one accumulator of 16 floats; each block of 64 weight bytes adds
- * its integer dot products, converted and scaled lane by lane with s_g * a_g, so nothing is summed across lanes before the end.
- * The biases enter the same accumulator, 16 groups at a time.
+ * qmm_q8 has two forms that give the same bits (qmm_parts.h). Few rows: each packed row of weights is read once, as it lies, and
+ * multiplied with up to four rows of activations; 16 int32 vectors, one for each lane of the sum, are folded into one by adding
+ * while transposing. Many rows: 16 outputs are unpacked and transposed into a panel whose vector lanes are outputs, so that
+ * nothing is folded and a product costs one vpdpbusd for 64 multiplications.
  *
- * A block is 64 bytes of unpacked weights: 64 elements in natural order, or, for 4-bit weights, the 128 elements of 64 packed
- * bytes: even ones in the low halves, odd ones in the high. x̂ of such a row is stored in the same order, evens first, so that
- * nothing is ever shuffled.
+ * 4-bit weights are used as they lie: 64 packed bytes are the even elements of 128 in their low halves and the odd ones in the
+ * high halves, and x̂ is stored likewise, 64 even elements, then 64 odd ones. Other widths are unpacked in natural order.
  *
- * Tiles of several outputs and rows reuse what they load; what a pair computes does not depend on the tile.
+ * Loads are whole vectors wherever the matrix's memory goes on that far, masked only at its end: the hardware does not prefetch
+ * for masked loads, which makes them three to five times slower on weights that come from memory.
  * SPDX-License-Identifier: MIT */
 #include <immintrin.h>
 #include <string.h>
 
 #include "base/base.h"
-#include "base/num.h"
-#include "kernel/kernel.h"
+#include "kernel/qmm_parts.h"
 
-enum { TILE_O = 4, TILE_R = 4, ROW_BLOCK = 128, CHUNK_G = 16 };
-
-/* --- weights to bytes --------------------------------------------------------------------------------------------------- */
-
-/* Moves the `bits` bytes of each run of eight elements into a 64-bit lane of its own. */
-static inline __m512i spread_index(int bits)
-{
-    uint8_t at[64];
-    for (int i = 0; i < 64; i++)
-        at[i] = (uint8_t)(i / 8 * bits + (i % 8 < bits ? i % 8 : 0));
-    return _mm512_loadu_si512(at);
-}
-
-/* In a 64-bit lane, element j begins at bit j * bits. */
-static inline __m512i shift_index(int bits)
-{
-    uint8_t at[64];
-    for (int i = 0; i < 64; i++)
-        at[i] = (uint8_t)(i % 8 * bits);
-    return _mm512_loadu_si512(at);
-}
-
-struct unpack {
-    int bits;
-    __m512i spread, shift, mask;
+enum {
+    TILE_ROW = 4,                 /* rows of activations that share one read of the weights */
+    PANEL_OUT = 16,               /* outputs of a panel */
+    PANEL_ROW = 8,                /* rows multiplied with a panel at a time */
+    PANEL_IN = 8192,              /* longer rows take the other form */
+    STEP_BYTES = QMM_LANES * 128, /* 16 groups of the largest size and width */
+    PANEL_MIN_ROW = 8             /* from here on a panel pays: measured */
 };
 
-static inline struct unpack unpack_for(int bits)
+/* How to unpack 64 elements: of each 8 the bytes go to one 64-bit lane, from which vpmultishiftqb takes 8 bits at each element's
+ * offset. */
+struct unpack {
+    __m512i gather, shift, mask;
+    int n_bytes; /* of 64 elements */
+};
+
+/* A mask of the first n of 64 bytes; n may exceed 64. */
+QMM_INLINE __mmask64 first_bytes(int n)
 {
-    return (struct unpack){ bits, spread_index(bits), shift_index(bits), _mm512_set1_epi8((char)((1 << bits) - 1)) };
+    return n >= 64 ? ~0ull : (1ull << n) - 1;
+}
+QMM_INLINE __mmask16 first_lanes(int n)
+{
+    return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
 }
 
-/* 64 elements, of which n are in the row; the others are 0. */
-static inline __m512i unpack_64(const struct unpack *u, const uint8_t *p, int n)
+static struct unpack unpack_init(int bits)
 {
-    __mmask64 bytes = _cvtu64_mask64(n >= 64 && u->bits == 8 ? ~0ULL : (1ULL << (MIN(n, 64) * u->bits / 8 % 64)) - 1);
-    __m512i v = _mm512_maskz_loadu_epi8(bytes, p);
-    if (u->bits == 8)
-        return v;
-    v = _mm512_permutexvar_epi8(u->spread, v);
-    return _mm512_and_si512(_mm512_multishift_epi64_epi8(u->shift, v), u->mask);
+    uint8_t gather[64], shift[64];
+    for (int i = 0; i < 64; i++) {
+        gather[i] = (uint8_t)((i / 8 * bits + i % 8) & 63);
+        shift[i] = (uint8_t)(i % 8 * bits);
+    }
+    return (struct unpack){ _mm512_loadu_si512(gather), _mm512_loadu_si512(shift),
+                            _mm512_set1_epi8((char)((1 << bits) - 1)), 8 * bits };
 }
 
-/* 16 floats p[at .. at + 16) of a float tensor; those from n on are 0. */
-static inline __m512 load_floats(const uint8_t *p, enum dtype t, int at, int n)
+QMM_INLINE __m512i unpack64(const struct unpack *u, __m512i packed)
 {
-    __mmask16 k = n - at >= 16 ? 0xffff : (__mmask16)((1u << MAX(n - at, 0)) - 1);
+    packed = _mm512_permutexvar_epi8(u->gather, packed);
+    return _mm512_and_si512(_mm512_multishift_epi64_epi8(u->shift, packed), u->mask);
+}
+
+/* 64 bytes at p, of which the first n count; memory ends at `end`. */
+QMM_INLINE __m512i load_packed(const uint8_t *p, int n, const uint8_t *end)
+{
+    if (end - p >= 64)
+        return _mm512_loadu_si512(p);
+    return _mm512_maskz_loadu_epi8(first_bytes(n), p);
+}
+
+/* 16 values at p as f32, of those in k. */
+QMM_INLINE __m512 load16(const uint8_t *p, enum dtype t, __mmask16 k)
+{
     if (t == DTYPE_F32)
-        return _mm512_maskz_loadu_ps(k, p + 4 * (size_t)at);
-    __m256i h = _mm256_maskz_loadu_epi16(k, p + 2 * (size_t)at);
-    if (t == DTYPE_BF16)
-        return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
-    return _mm512_cvtph_ps(h);
+        return _mm512_maskz_loadu_ps(k, p);
+    __m256i half = _mm256_maskz_loadu_epi16(k, p);
+    if (t == DTYPE_F16)
+        return _mm512_cvtph_ps(half);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-/* --- int8 activations ---------------------------------------------------------------------------------------------------- */
-
-/* One group: its scale, its sum, and x̂ in natural order. */
-static void quantize_group(int8_t *q, float *a, float *sum, const float *x, int group)
+/* The first min(n, 16) values at p as f32, zeros behind. */
+QMM_INLINE __m512 load_first(const uint8_t *p, enum dtype t, int n, const uint8_t *end)
 {
-    __m512 largest = _mm512_setzero_ps();
-    for (int i = 0; i < group; i += 16)
-        largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_loadu_ps(x + i)));
-    *a = _mm512_reduce_max_ps(largest) / 127;
-    *sum = 0;
-    if (!(*a > 0)) {
-        memset(q, 0, (size_t)group);
-        return;
-    }
-    __m512 scale = _mm512_set1_ps(*a);
-    __m512i total = _mm512_setzero_si512();
-    for (int i = 0; i < group; i += 16) {
-        __m512i v = _mm512_cvtps_epi32(_mm512_div_ps(_mm512_loadu_ps(x + i), scale));
-        total = _mm512_add_epi32(total, v);
-        _mm_storeu_si128((__m128i *)(q + i), _mm512_cvtepi32_epi8(v));
-    }
-    *sum = *a * (float)_mm512_reduce_add_epi32(total);
+    if (n >= 16)
+        return load16(p, t, 0xffff);
+    __mmask16 k = first_lanes(n);
+    return end - p >= 64 ? _mm512_maskz_mov_ps(k, load16(p, t, 0xffff)) : load16(p, t, k);
 }
 
-/* Even bytes of q[0 .. 128) to the front, odd ones behind. */
-static void split_even_odd(int8_t *q)
+QMM_INLINE float sum_lanes(__m512 v)
 {
-    const __m512i low = _mm512_set1_epi16(0xff);
-    __m512i a = _mm512_loadu_si512(q), b = _mm512_loadu_si512(q + 64);
-    __m256i even_a = _mm512_cvtepi16_epi8(_mm512_and_si512(a, low)), even_b = _mm512_cvtepi16_epi8(_mm512_and_si512(b, low));
-    __m256i odd_a = _mm512_cvtepi16_epi8(_mm512_srli_epi16(a, 8)), odd_b = _mm512_cvtepi16_epi8(_mm512_srli_epi16(b, 8));
-    _mm256_storeu_si256((__m256i *)q, even_a);
-    _mm256_storeu_si256((__m256i *)(q + 32), even_b);
-    _mm256_storeu_si256((__m256i *)(q + 64), odd_a);
-    _mm256_storeu_si256((__m256i *)(q + 96), odd_b);
+    __m256 a = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
 }
+
+/* --- activations --- */
 
 static void quantize_avx512(const struct q8_rows *dst, int row, const float *x)
 {
     int8_t *q = dst->q + (size_t)row * dst->q_stride;
     float *a = dst->a + (size_t)row * dst->g_stride, *sums = dst->x + (size_t)row * dst->g_stride;
-    size_t n_in = (size_t)dst->n_in, n_g = n_in / (size_t)dst->group;
-    for (size_t g = 0; g < n_g; g++)
-        quantize_group(q + g * (size_t)dst->group, a + g, sums + g, x + g * (size_t)dst->group, dst->group);
-    memset(q + n_in, 0, dst->q_stride - n_in);
-    memset(a + n_g, 0, (dst->g_stride - n_g) * sizeof *a);
-    memset(sums + n_g, 0, (dst->g_stride - n_g) * sizeof *sums);
-    for (size_t i = 0; dst->bits == 4 && i < dst->q_stride; i += 128)
-        split_even_odd(q + i);
-}
-
-/* --- int8 products -------------------------------------------------------------------------------------------------------- */
-
-static inline void store(const struct qmm *p, int r, int o, float sum)
-{
-    if (p->m->bias)
-        sum += p->m->bias[(size_t)p->e * (size_t)p->m->n_out + (size_t)o];
-    float *y = p->y + (size_t)(p->yrow ? p->yrow[r] : r) * p->y_stride + o;
-    *y = p->add ? *y + sum : sum;
-}
-
-/* n_o outputs from o by n_r rows from r. `packed`: 4-bit weights. lane_shift: log2 of the lanes that a group takes, or of the group's
- * share where it takes more than a vector. */
-static inline __attribute__((always_inline)) void tile_q8(const struct qmm *p, int o, int n_o, int r, int n_r, bool packed,
-                                                           const struct unpack *u)
-{
-    const struct mat *m = p->m;
-    const struct q8_rows *x = p->q8;
-    int n_g = mat_groups(m), per_block = packed ? 128 : 64;
-    int lane_shift = __builtin_ctz((unsigned)(m->group / (packed ? 8 : 4)));
-    int blocks_in_chunk = CHUNK_G * m->group / per_block;
-    size_t block_bytes = (size_t)per_block * (size_t)m->bits / 8;
-    const __m512i iota = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const __m512i low = _mm512_set1_epi8(0x0f);
-    const uint8_t *w[TILE_O], *s[TILE_O], *b[TILE_O];
-    const int8_t *q[TILE_R];
-    const float *a[TILE_R], *sums[TILE_R];
-    __m512 acc[TILE_O][TILE_R], sa[TILE_O][TILE_R];
-    for (int i = 0; i < n_o; i++) {
-        w[i] = mat_row(m, p->e, o + i);
-        s[i] = m->s + mat_scale_at(m, p->e, o + i);
-        b[i] = m->b + mat_scale_at(m, p->e, o + i);
-    }
-    for (int j = 0; j < n_r; j++) {
-        size_t row = (size_t)(p->xrow ? p->xrow[r + j] : r + j);
-        q[j] = x->q + row * x->q_stride;
-        a[j] = x->a + row * x->g_stride;
-        sums[j] = x->x + row * x->g_stride;
-    }
-    for (int i = 0; i < n_o; i++)
-        for (int j = 0; j < n_r; j++)
-            acc[i][j] = _mm512_setzero_ps();
-
-    for (int g0 = 0, at = 0; g0 < n_g; g0 += CHUNK_G) {
-        for (int i = 0; i < n_o; i++) {
-            __m512 sv = load_floats(s[i], m->dtype, g0, n_g), bv = load_floats(b[i], m->dtype, g0, n_g);
-            for (int j = 0; j < n_r; j++) {
-                sa[i][j] = _mm512_mul_ps(sv, _mm512_loadu_ps(a[j] + g0));
-                acc[i][j] = _mm512_fmadd_ps(bv, _mm512_loadu_ps(sums[j] + g0), acc[i][j]);
-            }
+    int n_g = dst->n_in / dst->group;
+    memset(q + dst->n_in, 0, dst->q_stride - (size_t)dst->n_in);
+    memset(a + n_g, 0, (dst->g_stride - (size_t)n_g) * sizeof *a);
+    memset(sums + n_g, 0, (dst->g_stride - (size_t)n_g) * sizeof *sums);
+    const __m512i limit = _mm512_set1_epi32(127), low = _mm512_set1_epi32(-127);
+    for (int g = 0; g < n_g; g++) {
+        const float *xg = x + (size_t)g * (size_t)dst->group;
+        __m512 largest = _mm512_setzero_ps();
+        for (int i = 0; i < dst->group; i += 16)
+            largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_loadu_ps(xg + i)));
+        a[g] = _mm512_reduce_max_ps(largest) / 127;
+        __m512 scale = _mm512_set1_ps(a[g]);
+        __mmask16 some = a[g] > 0 ? 0xffff : 0;
+        __m512i sum = _mm512_setzero_si512();
+        for (int i = 0; i < dst->group; i += 16) {
+            __m512i v = _mm512_maskz_cvtps_epi32(some, _mm512_div_ps(_mm512_loadu_ps(xg + i), scale));
+            v = _mm512_max_epi32(_mm512_min_epi32(v, limit), low);
+            sum = _mm512_add_epi32(sum, v);
+            _mm_storeu_si128((__m128i *)(void *)(q + (size_t)g * (size_t)dst->group + i), _mm512_cvtepi32_epi8(v));
         }
-        for (int k = 0; k < blocks_in_chunk && at < m->n_in; k++, at += per_block) {
-            __m512i lanes = _mm512_srl_epi32(_mm512_add_epi32(iota, _mm512_set1_epi32(16 * k)), _mm_cvtsi32_si128(lane_shift));
-            __m512i w0[TILE_O], w1[TILE_O];
-            for (int i = 0; i < n_o; i++) {
-                const uint8_t *bytes = w[i] + (size_t)(at / per_block) * block_bytes;
-                if (packed) {
-                    int left = (m->n_in - at) / 2;
-                    __m512i v = left >= 64 ? _mm512_loadu_si512(bytes) : _mm512_maskz_loadu_epi8((1ULL << left) - 1, bytes);
-                    w0[i] = _mm512_and_si512(v, low);
-                    w1[i] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+        sums[g] = a[g] * (float)_mm512_reduce_add_epi32(sum);
+    }
+    if (dst->bits != 4)
+        return;
+    uint8_t even[64];
+    for (int i = 0; i < 64; i++)
+        even[i] = (uint8_t)(2 * i);
+    __m512i evens = _mm512_loadu_si512(even), odds = _mm512_add_epi8(evens, _mm512_set1_epi8(1));
+    for (size_t i = 0; i < dst->q_stride; i += 128) {
+        __m512i lo = _mm512_loadu_si512(q + i), hi = _mm512_loadu_si512(q + i + 64);
+        _mm512_storeu_si512(q + i, _mm512_permutex2var_epi8(lo, evens, hi));
+        _mm512_storeu_si512(q + i + 64, _mm512_permutex2var_epi8(lo, odds, hi));
+    }
+}
+
+/* --- few rows --- */
+
+/* Lane 4k + j of the result: the sum of lanes 4k .. 4k + 3 of v[j]. */
+QMM_INLINE __m512i fold4(const __m512i v[4])
+{
+    __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+/* Of the quarters: a0 + a1, a2 + a3, b0 + b1, b2 + b3. */
+QMM_INLINE __m512i fold2(__m512i a, __m512i b)
+{
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+/* From w[k] = fold4 of vectors 4k .. 4k + 3, each of which holds 16 / n_vec groups: 16 groups in their order. */
+QMM_INLINE __m512i fold_groups(const __m512i w[4], int n_vec)
+{
+    if (n_vec == 4)
+        return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), w[0]);
+    if (n_vec == 8)
+        return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15),
+                                        fold2(w[0], w[1]));
+    return fold2(fold2(w[0], w[1]), fold2(w[2], w[3]));
+}
+
+/* What is the same in all calls for one matrix; constants after inlining, but for `u`. */
+struct shape {
+    const struct unpack *u;
+    bool nibbles; /* 4 bits */
+    int n_vec;    /* vectors that hold 16 groups: 4, 8, 16 */
+    int n_part;   /* products added in one vector */
+    int n_row;
+};
+
+/* dot[r]: the integer products of the n_unit units at w with row r, as 16 groups; missing ones are 0. A unit is what one vector
+ * takes up: 128 elements in 64 bytes, or 64 elements. What follows the last element meets zeros in x̂. */
+QMM_INLINE void dot_groups(__m512i dot[TILE_ROW], struct shape s, const uint8_t *w, int n_unit,
+                           const int8_t *const q[TILE_ROW], size_t i)
+{
+    const __m512i low = _mm512_set1_epi8(15);
+    const int unit_bytes = s.nibbles ? 64 : s.u->n_bytes, unit_in = s.nibbles ? 128 : 64;
+    __m512i folded[TILE_ROW][4];
+#pragma GCC unroll 4
+    for (int k = 0; k < s.n_vec / 4; k++) {
+        __m512i v[TILE_ROW][4];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            for (int r = 0; r < s.n_row; r++)
+                v[r][j] = _mm512_setzero_si512();
+            for (int part = 0; part < s.n_part; part++) {
+                const int unit = (4 * k + j) * s.n_part + part;
+                if (unit >= n_unit)
+                    continue;
+                const __m512i packed = _mm512_loadu_si512(w + unit * unit_bytes);
+                const size_t x = i + (size_t)(unit * unit_in);
+                if (s.nibbles) {
+                    __m512i even = _mm512_and_si512(packed, low);
+                    __m512i odd = _mm512_and_si512(_mm512_srli_epi16(packed, 4), low);
+                    for (int r = 0; r < s.n_row; r++) {
+                        v[r][j] = _mm512_dpbusd_epi32(v[r][j], even, _mm512_loadu_si512(q[r] + x));
+                        v[r][j] = _mm512_dpbusd_epi32(v[r][j], odd, _mm512_loadu_si512(q[r] + x + 64));
+                    }
                 } else {
-                    w0[i] = unpack_64(u, bytes, m->n_in - at);
-                    w1[i] = w0[i];
-                }
-            }
-            for (int j = 0; j < n_r; j++) {
-                __m512i x0 = _mm512_load_si512(q[j] + at), x1 = packed ? _mm512_load_si512(q[j] + at + 64) : x0;
-                for (int i = 0; i < n_o; i++) {
-                    __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w0[i], x0);
-                    if (packed)
-                        dot = _mm512_dpbusd_epi32(dot, w1[i], x1);
-                    acc[i][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(lanes, sa[i][j]), acc[i][j]);
+                    __m512i all = unpack64(s.u, packed);
+                    for (int r = 0; r < s.n_row; r++)
+                        v[r][j] = _mm512_dpbusd_epi32(v[r][j], all, _mm512_loadu_si512(q[r] + x));
                 }
             }
         }
+        for (int r = 0; r < s.n_row; r++)
+            folded[r][k] = fold4(v[r]);
     }
-    for (int i = 0; i < n_o; i++)
-        for (int j = 0; j < n_r; j++)
-            store(p, r + j, o + i, _mm512_reduce_add_ps(acc[i][j]));
+    for (int r = 0; r < s.n_row; r++)
+        dot[r] = fold_groups(folded[r], s.n_vec);
 }
 
-static inline __attribute__((always_inline)) void rows_q8(const struct qmm *p, int o, int n_o, int r0, int r1, bool packed,
-                                                           const struct unpack *u)
+/* Output o for the rows r0 .. r0 + s.n_row - 1. */
+QMM_INLINE void tile(const struct qmm *p, const struct qmm_source *src, struct shape s, int o, int r0)
 {
-    int r = r0;
-    for (; r + TILE_R <= r1; r += TILE_R)
-        tile_q8(p, o, n_o, r, TILE_R, packed, u);
-    for (; r < r1; r++)
-        tile_q8(p, o, n_o, r, 1, packed, u);
+    const struct q8_rows *x = p->q8;
+    const enum dtype t = p->m->dtype;
+    const int n_g = mat_groups(p->m), group = p->m->group, bits = p->m->bits, step = QMM_LANES * group;
+    const int unit_in = s.nibbles ? 128 : 64, step_bytes = step * bits / 8;
+    const uint8_t *w = src->w + (size_t)o * src->w_bytes;
+    const uint8_t *scale = src->s + (size_t)o * src->s_bytes, *bias = src->b + (size_t)o * src->s_bytes;
+    const int8_t *q[TILE_ROW];
+    const float *a[TILE_ROW], *sum[TILE_ROW];
+    __m512 acc[TILE_ROW];
+    for (int r = 0; r < s.n_row; r++) {
+        size_t row = qmm_xrow(p, r0 + r);
+        q[r] = x->q + row * x->q_stride;
+        a[r] = x->a + row * x->g_stride;
+        sum[r] = x->x + row * x->g_stride;
+        acc[r] = _mm512_setzero_ps();
+    }
+    for (int g = 0; g < n_g; g += QMM_LANES, w += step_bytes) {
+        const int n_in = MIN(n_g - g, QMM_LANES) * group;
+        const uint8_t *from = w;
+        uint8_t staged[STEP_BYTES + 64];
+        if (src->w_end - w < step_bytes + 64) {
+            memset(staged, 0, sizeof staged);
+            memcpy(staged, w, (size_t)(n_in * bits / 8));
+            from = staged;
+        }
+        __m512i dot[TILE_ROW];
+        if (n_in == step)
+            dot_groups(dot, s, from, s.n_vec * s.n_part, q, (size_t)(g * group));
+        else
+            dot_groups(dot, s, from, (n_in + unit_in - 1) / unit_in, q, (size_t)(g * group));
+        const size_t at = (size_t)g * (t == DTYPE_F32 ? 4 : 2);
+        const __m512 sg = load_first(scale + at, t, n_g - g, src->s_end);
+        const __m512 bg = load_first(bias + at, t, n_g - g, src->b_end);
+        for (int r = 0; r < s.n_row; r++) {
+            acc[r] = _mm512_fmadd_ps(bg, _mm512_loadu_ps(sum[r] + g), acc[r]);
+            acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r]), _mm512_mul_ps(sg, _mm512_loadu_ps(a[r] + g)), acc[r]);
+        }
+    }
+    for (int r = 0; r < s.n_row; r++)
+        qmm_store(p, r0 + r, o, sum_lanes(acc[r]));
 }
 
-static inline __attribute__((always_inline)) void panel_q8(const struct qmm *p, bool packed, const struct unpack *u)
+QMM_INLINE void few_rows(const struct qmm *p, struct shape s)
 {
-    for (int r0 = 0; r0 < p->n_row; r0 += ROW_BLOCK) {
-        int r1 = MIN(r0 + ROW_BLOCK, p->n_row), o = p->o0;
-        for (; o + TILE_O <= p->o1; o += TILE_O)
-            rows_q8(p, o, TILE_O, r0, r1, packed, u);
-        for (; o < p->o1; o++)
-            rows_q8(p, o, 1, r0, r1, packed, u);
+    const struct qmm_source src = qmm_source(p->m, p->e);
+    for (int o = p->o0; o < p->o1; o++) {
+        int r = 0;
+        for (s.n_row = TILE_ROW; r + TILE_ROW <= p->n_row; r += TILE_ROW)
+            tile(p, &src, s, o, r);
+        for (s.n_row = 1; r < p->n_row; r++)
+            tile(p, &src, s, o, r);
     }
+}
+
+/* --- many rows --- */
+
+/* 16 outputs, unpacked, all of n_in. */
+struct panel {
+    uint8_t w[PANEL_IN / 4][PANEL_OUT][4]; /* four elements, in the order of x̂ within a group */
+    float s[PANEL_IN / 32][PANEL_OUT], b[PANEL_IN / 32][PANEL_OUT];
+};
+
+/* Transposes 16 x 16 lanes of 32 bits. */
+QMM_INLINE void transpose16(__m512i v[16])
+{
+    __m512i t[16];
+    for (int k = 0; k < 16; k += 2) {
+        t[k] = _mm512_unpacklo_epi32(v[k], v[k + 1]);
+        t[k + 1] = _mm512_unpackhi_epi32(v[k], v[k + 1]);
+    }
+    for (int k = 0; k < 16; k += 4) { /* v[k + j]: lanes j, j + 4, ... of four rows */
+        v[k] = _mm512_unpacklo_epi64(t[k], t[k + 2]);
+        v[k + 1] = _mm512_unpackhi_epi64(t[k], t[k + 2]);
+        v[k + 2] = _mm512_unpacklo_epi64(t[k + 1], t[k + 3]);
+        v[k + 3] = _mm512_unpackhi_epi64(t[k + 1], t[k + 3]);
+    }
+    for (int j = 0; j < 4; j++) {
+        t[j] = _mm512_shuffle_i32x4(v[j], v[4 + j], 0x88); /* quarters 0, 2 of rows 0-3 and 4-7 */
+        t[4 + j] = _mm512_shuffle_i32x4(v[j], v[4 + j], 0xdd);
+        t[8 + j] = _mm512_shuffle_i32x4(v[8 + j], v[12 + j], 0x88);
+        t[12 + j] = _mm512_shuffle_i32x4(v[8 + j], v[12 + j], 0xdd);
+    }
+    for (int j = 0; j < 4; j++) {
+        v[j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0x88);
+        v[8 + j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0xdd);
+        v[4 + j] = _mm512_shuffle_i32x4(t[4 + j], t[12 + j], 0x88);
+        v[12 + j] = _mm512_shuffle_i32x4(t[4 + j], t[12 + j], 0xdd);
+    }
+}
+
+/* y[g][o]: scales or biases of n_out rows at p. */
+static void panel_scales(float (*y)[PANEL_OUT], const uint8_t *p, const uint8_t *end, const struct mat *m, int n_out)
+{
+    int n_g = mat_groups(m);
+    size_t bytes = m->dtype == DTYPE_F32 ? 4 : 2;
+    for (int g = 0; g < n_g; g += 16) {
+        __m512i v[16];
+        for (int o = 0; o < 16; o++)
+            v[o] = o < n_out
+                       ? _mm512_castps_si512(load_first(p + (size_t)(o * n_g + g) * bytes, m->dtype, n_g - g, end))
+                       : _mm512_setzero_si512();
+        transpose16(v);
+        for (int k = 0; k < MIN(n_g - g, 16); k++)
+            _mm512_storeu_si512(y[g + k], v[k]);
+    }
+}
+
+static void panel_fill(struct panel *panel, const struct qmm *p, const struct qmm_source *src, const struct unpack *u,
+                       int o, int n_out)
+{
+    const bool nibbles = p->m->bits == 4;
+    const __m512i low = _mm512_set1_epi8(15);
+    const int row_bytes = (int)src->w_bytes, unit_bytes = nibbles ? 64 : u->n_bytes;
+    const uint8_t *w = src->w + (size_t)o * src->w_bytes;
+    uint8_t *y = panel->w[0][0];
+    for (int at = 0; at < row_bytes; at += unit_bytes) {
+        __m512i v[16];
+        for (int k = 0; k < 16; k++) {
+            v[k] = _mm512_setzero_si512();
+            if (k < n_out)
+                v[k] = load_packed(w + (size_t)k * src->w_bytes + at, row_bytes - at, src->w_end);
+            if (!nibbles)
+                v[k] = unpack64(u, v[k]);
+        }
+        transpose16(v);
+        for (int k = 0; k < 16; k++) {
+            if (nibbles) {
+                _mm512_storeu_si512(y, _mm512_and_si512(v[k], low));
+                _mm512_storeu_si512(y + 64, _mm512_and_si512(_mm512_srli_epi16(v[k], 4), low));
+                y += 128;
+            } else {
+                _mm512_storeu_si512(y, v[k]);
+                y += 64;
+            }
+        }
+    }
+    panel_scales(panel->s, src->s + (size_t)o * src->s_bytes, src->s_end, p->m, n_out);
+    panel_scales(panel->b, src->b + (size_t)o * src->s_bytes, src->b_end, p->m, n_out);
+}
+
+QMM_INLINE __m512i broadcast4(const int8_t *p)
+{
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return _mm512_set1_epi32(v);
+}
+
+/* n_row rows (a constant) from r0 with a panel, whose outputs begin at o. Few rows add in two vectors each, to have enough
+ * products in flight; the integers are exact either way. */
+QMM_INLINE void panel_rows(const struct qmm *p, const struct panel *panel, bool nibbles, int n_row, int r0, int o,
+                           __mmask16 k_out)
+{
+    const struct q8_rows *x = p->q8;
+    const int n_g = mat_groups(p->m), group = p->m->group, n_unit = group / 4, odd = n_row < PANEL_ROW ? 1 : 0;
+    const int8_t *q[PANEL_ROW];
+    const float *a[PANEL_ROW], *sum[PANEL_ROW];
+    __m512 level[5][PANEL_ROW];
+    for (int r = 0; r < n_row; r++) {
+        size_t row = qmm_xrow(p, r0 + r);
+        q[r] = x->q + row * x->q_stride;
+        a[r] = x->a + row * x->g_stride;
+        sum[r] = x->x + row * x->g_stride;
+    }
+    for (int c = 0; c < QMM_LANES; c++) {
+        __m512 acc[PANEL_ROW];
+        for (int r = 0; r < n_row; r++)
+            acc[r] = _mm512_setzero_ps();
+        for (int g = qmm_lane_visited(c); g < n_g; g += QMM_LANES) {
+            const uint8_t *w = panel->w[g * n_unit][0];
+            /* 4 bits: within each 128 elements the even ones lie before the odd ones */
+            const int i = g * group, from = nibbles ? i / 128 * 128 + i % 128 / 2 : i, next = nibbles ? 64 : 4;
+            __m512i dot[2][PANEL_ROW];
+            for (int r = 0; r < n_row; r++)
+                dot[0][r] = dot[1][r] = _mm512_setzero_si512();
+            for (int at = from; at < from + (nibbles ? n_unit * 2 : group); at += nibbles ? 4 : 8, w += 128) {
+                const __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
+                for (int r = 0; r < n_row; r++)
+                    dot[0][r] = _mm512_dpbusd_epi32(dot[0][r], w0, broadcast4(q[r] + at));
+                for (int r = 0; r < n_row; r++)
+                    dot[odd][r] = _mm512_dpbusd_epi32(dot[odd][r], w1, broadcast4(q[r] + at + next));
+            }
+            const __m512 s = _mm512_loadu_ps(panel->s[g]), b = _mm512_loadu_ps(panel->b[g]);
+            for (int r = 0; r < n_row; r++) {
+                __m512i d = odd ? _mm512_add_epi32(dot[0][r], dot[1][r]) : dot[0][r];
+                acc[r] = _mm512_fmadd_ps(b, _mm512_set1_ps(sum[r][g]), acc[r]);
+                acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d), _mm512_mul_ps(s, _mm512_set1_ps(a[r][g])), acc[r]);
+            }
+        }
+        int up = 0;
+        for (; c >> up & 1; up++)
+            for (int r = 0; r < n_row; r++)
+                acc[r] = _mm512_add_ps(level[up][r], acc[r]);
+        for (int r = 0; r < n_row; r++)
+            level[up][r] = acc[r];
+    }
+    for (int r = 0; r < n_row; r++) {
+        __m512 v = level[4][r];
+        float *y = qmm_y(p, r0 + r, o);
+        if (p->m->bias)
+            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(k_out, qmm_bias(p, o)));
+        if (p->add)
+            v = _mm512_add_ps(_mm512_maskz_loadu_ps(k_out, y), v);
+        _mm512_mask_storeu_ps(y, k_out, v);
+    }
+}
+
+QMM_INLINE void many_rows(const struct qmm *p, const struct unpack *u, bool nibbles)
+{
+    const struct qmm_source src = qmm_source(p->m, p->e);
+    struct panel panel;
+    for (int o = p->o0; o < p->o1; o += PANEL_OUT) {
+        int n_out = MIN(p->o1 - o, PANEL_OUT), r = 0;
+        __mmask16 k_out = first_lanes(n_out);
+        panel_fill(&panel, p, &src, u, o, n_out);
+        for (; r + 8 <= p->n_row; r += 8)
+            panel_rows(p, &panel, nibbles, 8, r, o, k_out);
+        if (p->n_row - r >= 4) {
+            panel_rows(p, &panel, nibbles, 4, r, o, k_out);
+            r += 4;
+        }
+        if (p->n_row - r >= 2) {
+            panel_rows(p, &panel, nibbles, 2, r, o, k_out);
+            r += 2;
+        }
+        if (r < p->n_row)
+            panel_rows(p, &panel, nibbles, 1, r, o, k_out);
+    }
+}
+
+/* One instance for each shape, so that its loops have constant bounds. */
+static void few_nibbles_32(const struct qmm *p)
+{
+    few_rows(p, (struct shape){ .nibbles = true, .n_vec = 4, .n_part = 1 });
+}
+static void few_nibbles_64(const struct qmm *p)
+{
+    few_rows(p, (struct shape){ .nibbles = true, .n_vec = 8, .n_part = 1 });
+}
+static void few_nibbles_128(const struct qmm *p)
+{
+    few_rows(p, (struct shape){ .nibbles = true, .n_vec = 16, .n_part = 1 });
+}
+static void few_bytes_32(const struct qmm *p, const struct unpack *u)
+{
+    few_rows(p, (struct shape){ .u = u, .n_vec = 8, .n_part = 1 });
+}
+static void few_bytes_64(const struct qmm *p, const struct unpack *u)
+{
+    few_rows(p, (struct shape){ .u = u, .n_vec = 16, .n_part = 1 });
+}
+static void few_bytes_128(const struct qmm *p, const struct unpack *u)
+{
+    few_rows(p, (struct shape){ .u = u, .n_vec = 16, .n_part = 2 });
+}
+static void many_nibbles(const struct qmm *p)
+{
+    many_rows(p, NULL, true);
+}
+static void many_bytes(const struct qmm *p, const struct unpack *u)
+{
+    many_rows(p, u, false);
 }
 
 static void qmm_q8_avx512(const struct qmm *p)
 {
-    struct unpack u = unpack_for(p->m->bits);
-    if (p->m->bits == 4)
-        panel_q8(p, true, &u);
+    const struct mat *m = p->m;
+    bool many = p->n_row >= PANEL_MIN_ROW && m->n_in <= PANEL_IN;
+    if (m->bits == 4) {
+        if (many)
+            many_nibbles(p);
+        else if (m->group == 32)
+            few_nibbles_32(p);
+        else if (m->group == 64)
+            few_nibbles_64(p);
+        else
+            few_nibbles_128(p);
+        return;
+    }
+    const struct unpack u = unpack_init(m->bits);
+    if (many)
+        many_bytes(p, &u);
+    else if (m->group == 32)
+        few_bytes_32(p, &u);
+    else if (m->group == 64)
+        few_bytes_64(p, &u);
     else
-        panel_q8(p, false, &u);
+        few_bytes_128(p, &u);
 }
 
-/* --- f32 products --------------------------------------------------------------------------------------------------------- */
+/* --- f32 --- */
 
-/* 16 packed elements from element i (a multiple of 16) as integers. */
-static inline __m512i elements_16(const struct unpack *u, const uint8_t *row, int i)
+/* The scale or bias at p, group g. */
+QMM_INLINE float load1(const uint8_t *p, enum dtype t, size_t g)
 {
-    __m128i v = _mm_maskz_loadu_epi8((__mmask16)((1u << (2 * u->bits)) - 1), row + (size_t)i * (size_t)u->bits / 8);
-    if (u->bits != 8) {
-        v = _mm_shuffle_epi8(v, _mm512_castsi512_si128(u->spread));
-        v = _mm_multishift_epi64_epi8(_mm512_castsi512_si128(u->shift), v);
-        v = _mm_and_si128(v, _mm512_castsi512_si128(u->mask));
+    if (t == DTYPE_F32)
+        return num_from_bits(num_load_u32(p + 4 * g));
+    uint16_t h = num_load_u16(p + 2 * g);
+    return t == DTYPE_BF16 ? num_bf16(h) : _cvtsh_ss(h);
+}
+
+/* Values of 16 codes of the format, without scale. E4M3 by way of binary16, whose exponent has another bias. */
+QMM_INLINE __m512 decode16(__m128i q, enum quant_mode mode, __m512 e2m1)
+{
+    if (mode == QUANT_MXFP8) {
+        __m256i h = _mm256_slli_epi16(_mm256_cvtepu8_epi16(q), 7);
+        __m256i sign = _mm256_slli_epi16(_mm256_and_si256(h, _mm256_set1_epi16(0x4000)), 1);
+        h = _mm256_or_si256(_mm256_and_si256(h, _mm256_set1_epi16(0x3fff)), sign);
+        return _mm512_mul_ps(_mm512_cvtph_ps(h), _mm512_set1_ps(256));
     }
-    return _mm512_cvtepu8_epi32(v);
+    __m512i v = _mm512_cvtepu8_epi32(q);
+    return mode == QUANT_AFFINE ? _mm512_cvtepi32_ps(v) : _mm512_permutexvar_ps(v, e2m1);
 }
 
-static inline float e8m0(uint8_t b)
+static void dequant_plain(float *y, const struct mat *m, const struct qmm_source *src, const uint8_t *w, int n)
 {
-    return num_from_bits(b ? (uint32_t)b << 23 : 0x00400000u);
+    size_t bytes = dtype_bytes(m->dtype);
+    for (int i = 0; i < n; i += 16, w += 16 * bytes)
+        _mm512_mask_storeu_ps(y + i, first_lanes(n - i), load_first(w, m->dtype, n - i, src->w_end));
 }
 
-/* E4M3 without NaN: the seven low bits are an f32's with another exponent bias; the product is exact, subnormals included. */
-static inline __m512 e4m3_16(__m512i v)
+/* n weights of row o from i0, in f32. */
+static void dequant_row(float *y, const struct mat *m, const struct qmm_source *src, const struct unpack *u, int o,
+                        int i0, int n)
 {
-    __m512i sign = _mm512_slli_epi32(_mm512_and_si512(v, _mm512_set1_epi32(0x80)), 24);
-    __m512i rest = _mm512_slli_epi32(_mm512_and_si512(v, _mm512_set1_epi32(0x7f)), 20);
-    __m512 f = _mm512_mul_ps(_mm512_castsi512_ps(rest), _mm512_set1_ps(0x1p120f));
-    return _mm512_or_ps(f, _mm512_castsi512_ps(sign));
-}
-
-/* One row of a matrix, ready to be read as f32. */
-struct row {
-    const struct mat *m;
-    const uint8_t *w, *s, *b;
-};
-
-static inline struct row row_of(const struct mat *m, int e, int o)
-{
-    size_t at = mat_scale_at(m, e, o);
-    return (struct row){ m, mat_row(m, e, o), m->s ? m->s + at : NULL, m->b ? m->b + at : NULL };
-}
-
-/* Weights [i, i + 16) of a row; plain: those from n_in on are 0. */
-static inline __attribute__((always_inline)) __m512 weights_16(const struct row *w, const struct unpack *u, enum quant_mode mode, int i)
-{
-    const struct mat *m = w->m;
-    if (mode == QUANT_PLAIN)
-        return load_floats(w->w, m->dtype, i, m->n_in);
-    __m512i q = elements_16(u, w->w, i);
-    size_t g = (size_t)(i / m->group);
-    switch (mode) {
-    case QUANT_MXFP4:
-        return _mm512_mul_ps(_mm512_set1_ps(e8m0(w->s[g])), _mm512_permutexvar_ps(q, _mm512_loadu_ps(num_e2m1)));
-    case QUANT_MXFP8:
-        return _mm512_mul_ps(_mm512_set1_ps(e8m0(w->s[g])), e4m3_16(q));
-    case QUANT_NVFP4:
-        return _mm512_mul_ps(e4m3_16(_mm512_set1_epi32(w->s[g])), _mm512_permutexvar_ps(q, _mm512_loadu_ps(num_e2m1)));
-    default:
-        return _mm512_fmadd_ps(_mm512_set1_ps(num_load(w->s, m->dtype, g)), _mm512_cvtepi32_ps(q),
-                               _mm512_set1_ps(num_load(w->b, m->dtype, g)));
-    }
-}
-
-static inline __attribute__((always_inline)) void tile_f32(const struct qmm *p, int o, int n_o, int r, int n_r, enum quant_mode mode,
-                                                            const struct unpack *u)
-{
-    struct row w[TILE_O];
-    const float *x[TILE_R];
-    __m512 acc[TILE_O][TILE_R];
-    int n_in = p->m->n_in;
-    for (int i = 0; i < n_o; i++)
-        w[i] = row_of(p->m, p->e, o + i);
-    for (int j = 0; j < n_r; j++)
-        x[j] = p->x + (size_t)(p->xrow ? p->xrow[r + j] : r + j) * p->x_stride;
-    for (int i = 0; i < n_o; i++)
-        for (int j = 0; j < n_r; j++)
-            acc[i][j] = _mm512_setzero_ps();
-    for (int at = 0; at < n_in; at += 16) {
-        __m512 wv[TILE_O];
-        __mmask16 k = n_in - at >= 16 ? 0xffff : (__mmask16)((1u << (n_in - at)) - 1);
-        for (int i = 0; i < n_o; i++)
-            wv[i] = weights_16(&w[i], u, mode, at);
-        for (int j = 0; j < n_r; j++) {
-            __m512 xv = _mm512_maskz_loadu_ps(k, x[j] + at);
-            for (int i = 0; i < n_o; i++)
-                acc[i][j] = _mm512_fmadd_ps(wv[i], xv, acc[i][j]);
+    const uint8_t *w = src->w + (size_t)o * src->w_bytes + (size_t)i0 * (size_t)m->bits / 8;
+    const uint8_t *scale = src->s + (size_t)o * src->s_bytes, *bias = src->b + (size_t)o * src->s_bytes;
+    const __m512 e2m1 = _mm512_loadu_ps(num_e2m1);
+    for (int i = 0; i < n; i += 64, w += u->n_bytes) {
+        uint8_t code[64];
+        _mm512_storeu_si512(code, unpack64(u, load_packed(w, MIN(64, (n - i) * m->bits / 8), src->w_end)));
+        for (int k = i; k < MIN(i + 64, n); k += 16) {
+            const size_t g = (size_t)((i0 + k) / m->group);
+            __m512 v = decode16(_mm_loadu_si128((const __m128i *)(const void *)(code + k - i)), m->mode, e2m1);
+            if (m->mode == QUANT_AFFINE)
+                v = _mm512_fmadd_ps(v, _mm512_set1_ps(load1(scale, m->dtype, g)),
+                                    _mm512_set1_ps(load1(bias, m->dtype, g)));
+            else
+                v = _mm512_mul_ps(v, _mm512_set1_ps(m->mode == QUANT_NVFP4 ? num_e4m3(scale[g]) : num_e8m0(scale[g])));
+            _mm512_storeu_ps(y + k, v);
         }
-    }
-    for (int i = 0; i < n_o; i++)
-        for (int j = 0; j < n_r; j++)
-            store(p, r + j, o + i, _mm512_reduce_add_ps(acc[i][j]));
-}
-
-static inline __attribute__((always_inline)) void rows_f32(const struct qmm *p, int o, int n_o, int r0, int r1, enum quant_mode mode,
-                                                            const struct unpack *u)
-{
-    int r = r0;
-    for (; r + TILE_R <= r1; r += TILE_R)
-        tile_f32(p, o, n_o, r, TILE_R, mode, u);
-    for (; r < r1; r++)
-        tile_f32(p, o, n_o, r, 1, mode, u);
-}
-
-static inline __attribute__((always_inline)) void panel_f32(const struct qmm *p, enum quant_mode mode)
-{
-    struct unpack u = unpack_for(mode == QUANT_PLAIN ? 8 : p->m->bits);
-    for (int r0 = 0; r0 < p->n_row; r0 += ROW_BLOCK) {
-        int r1 = MIN(r0 + ROW_BLOCK, p->n_row), o = p->o0;
-        for (; o + TILE_O <= p->o1; o += TILE_O)
-            rows_f32(p, o, TILE_O, r0, r1, mode, &u);
-        for (; o < p->o1; o++)
-            rows_f32(p, o, 1, r0, r1, mode, &u);
-    }
-}
-
-static void qmm_f32_avx512(const struct qmm *p)
-{
-    switch (p->m->mode) {
-    case QUANT_PLAIN:
-        panel_f32(p, QUANT_PLAIN);
-        break;
-    case QUANT_MXFP4:
-        panel_f32(p, QUANT_MXFP4);
-        break;
-    case QUANT_MXFP8:
-        panel_f32(p, QUANT_MXFP8);
-        break;
-    case QUANT_NVFP4:
-        panel_f32(p, QUANT_NVFP4);
-        break;
-    default:
-        panel_f32(p, QUANT_AFFINE);
     }
 }
 
 static void dequant_avx512(float *y, const struct mat *m, int e, int o, int i0, int n)
 {
-    struct row w = row_of(m, e, o);
-    struct unpack u = unpack_for(m->mode == QUANT_PLAIN ? 8 : m->bits);
-    for (int i = 0; i < n; i += 16) {
-        __mmask16 k = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
-        _mm512_mask_storeu_ps(y + i, k, weights_16(&w, &u, m->mode, i0 + i));
+    const struct qmm_source src = qmm_source(m, e);
+    if (m->mode == QUANT_PLAIN) {
+        dequant_plain(y, m, &src, src.w + (size_t)o * src.w_bytes + (size_t)i0 * (size_t)m->bits / 8, n);
+        return;
     }
+    const struct unpack u = unpack_init(m->bits);
+    dequant_row(y, m, &src, &u, o, i0, n);
+}
+
+enum {
+    F32_OUT = 4,   /* outputs at a time */
+    F32_ROW = 4,   /* rows of a tile */
+    F32_ROWS = 32, /* rows that share weights once they are in f32 */
+    F32_IN = 1024  /* inputs in f32 at a time: F32_OUT * F32_IN floats lie in L1 */
+};
+typedef float f32_lanes[F32_OUT][QMM_LANES];
+
+/* Adds n inputs of n_row rows (a constant) to their sums. The weights are padded with zeros. */
+QMM_INLINE void f32_tile(f32_lanes *lanes, const float (*w)[F32_IN], const float *const x[], int n_row, int n)
+{
+    __m512 acc[F32_ROW][F32_OUT];
+    for (int r = 0; r < n_row; r++)
+        for (int o = 0; o < F32_OUT; o++)
+            acc[r][o] = _mm512_loadu_ps(lanes[r][o]);
+    for (int i = 0; i < n; i += 16) {
+        const __mmask16 k = first_lanes(n - i);
+        for (int r = 0; r < n_row; r++) {
+            const __m512 xr = _mm512_maskz_loadu_ps(k, x[r] + i);
+            for (int o = 0; o < F32_OUT; o++)
+                acc[r][o] = _mm512_fmadd_ps(_mm512_loadu_ps(w[o] + i), xr, acc[r][o]);
+        }
+    }
+    for (int r = 0; r < n_row; r++)
+        for (int o = 0; o < F32_OUT; o++)
+            _mm512_storeu_ps(lanes[r][o], acc[r][o]);
+}
+
+/* Rows r0 .. r0 + n_row - 1 and outputs o .. o + n_out - 1. */
+static void f32_block(const struct qmm *p, float (*w)[F32_IN], int r0, int n_row, int o, int n_out)
+{
+    const struct mat *m = p->m;
+    f32_lanes lanes[F32_ROWS];
+    const float *x[F32_ROWS];
+    memset(lanes, 0, (size_t)n_row * sizeof lanes[0]);
+    for (int r = 0; r < n_row; r++)
+        x[r] = p->x + qmm_xrow(p, r0 + r) * p->x_stride;
+    for (int i = 0; i < m->n_in; i += F32_IN) {
+        const int n = MIN(m->n_in - i, F32_IN);
+        for (int k = 0; k < n_out; k++) {
+            dequant_avx512(w[k], m, p->e, o + k, i, n);
+            memset(w[k] + n, 0, (size_t)(-n & 15) * sizeof w[k][0]);
+        }
+        int r = 0;
+        for (; r + F32_ROW <= n_row; r += F32_ROW)
+            f32_tile(lanes + r, (const float(*)[F32_IN])w, x + r, F32_ROW, n);
+        for (; r < n_row; r++)
+            f32_tile(lanes + r, (const float(*)[F32_IN])w, x + r, 1, n);
+        for (r = 0; r < n_row; r++)
+            x[r] += n;
+    }
+    for (int r = 0; r < n_row; r++)
+        for (int k = 0; k < n_out; k++)
+            qmm_store(p, r0 + r, o + k, sum_lanes(_mm512_loadu_ps(lanes[r][k])));
+}
+
+static void qmm_f32_avx512(const struct qmm *p)
+{
+    float w[F32_OUT][F32_IN] = { { 0 } }; /* outputs beyond the last are multiplied too */
+    for (int o = p->o0; o < p->o1; o += F32_OUT)
+        for (int r = 0; r < p->n_row; r += F32_ROWS)
+            f32_block(p, w, r, MIN(p->n_row - r, F32_ROWS), o, MIN(p->o1 - o, F32_OUT));
 }
 
 void kernels_init_avx512_qmm(struct kernels *k)

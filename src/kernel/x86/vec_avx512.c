@@ -1,0 +1,19 @@
+/* vec_avx512.c - the bodies of kernel/simd compiled for AVX-512: everything but the matrix products.
+ * SPDX-License-Identifier: MIT */
+#include "kernel/x86/simd_avx512.h"
+
+#include "kernel/simd/vec.inc"
+
+#include "kernel/simd/attn.inc"
+
+void kernels_init_avx512_vec(struct kernels *k)
+{
+    k->rms_norm = rms_norm;
+    k->rope = rope;
+    k->swiglu = swiglu;
+    k->softmax = softmax;
+    k->axpy = axpy;
+    k->kv_append = kv_append;
+    k->attn_part = attn_part;
+    k->attn_merge = attn_merge;
+}
