@@ -1,8 +1,8 @@
 /* chat.h - a model's chat template and its special tokens: messages and tools in, prompt out.
  *
  * Finds the template as transformers does: chat_template.jinja, else `chat_template` in tokenizer_config.json (a string, or a list
- * of {name, template}: "tool_use" when tools are given, else "default"). bos_token, eos_token, pad_token and unk_token of
- * tokenizer_config.json (strings or objects with `content`) are variables that count as template text, not as values.
+ * of {name, template}: "tool_use" when tools are given, else "default"). bos_token, eos_token, pad_token, unk_token, sep_token, cls_token
+ * and mask_token of tokenizer_config.json (strings or objects with `content`) are variables that count as template text, not as values.
  * Read-only once open; any thread may render.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_CHAT_H

@@ -182,6 +182,11 @@ static void repr_container(struct printer *p, struct jvalue v)
     case JTYPE_RANGE:
         repr_range(p, v.u.range);
         break;
+    case JTYPE_MACRO:
+        put_z(p, "<Macro ");
+        repr_string(p, v.u.macro->name);
+        put_z(p, ">");
+        break;
     default:
         put_z(p, "<");
         put_z(p, jvalue_type_name(v));
@@ -201,7 +206,9 @@ static void repr(struct printer *p, struct jvalue v)
     } else if (jprint_scalar(v, out, &text)) {
         put(p, text);
     } else if (v.type == JTYPE_STRING) {
+        put_z(p, v.u.s->markup ? "Markup(" : "");
         repr_string(p, jstring_str(v.u.s));
+        put_z(p, v.u.s->markup ? ")" : "");
     } else if (jrun_enter(r) == 0) {
         repr_container(p, v);
         jrun_leave(r);

@@ -22,9 +22,9 @@ bool jprint_scalar(struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *t
 /* json.dumps(v, ensure_ascii, indent, separators, sort_keys). */
 struct jprint_json {
     bool ensure_ascii, sort_keys;
-    bool multiline;                   /* indent is not None */
-    const struct jstring *indent;     /* of one level; NULL: none */
-    struct str item_sep, key_sep;     /* ", " and ": " */
+    bool multiline;               /* indent is not None */
+    const struct jstring *indent; /* of one level; NULL: none */
+    struct str item_sep, key_sep; /* ", " and ": " */
 };
 void jprint_json(struct jbuild *b, struct jvalue v, const struct jprint_json *o);
 

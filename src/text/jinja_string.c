@@ -37,10 +37,19 @@ uint32_t jstring_hash(const struct jstring *s)
     return s->hash;
 }
 
+/* Characters in valid UTF-8: every byte but those that continue one. */
+static size_t count_chars(const char *p, size_t n)
+{
+    size_t chars = 0;
+    for (size_t i = 0; i < n; i++)
+        chars += ((unsigned char)p[i] & 0xc0) != 0x80;
+    return chars;
+}
+
 size_t jstring_len(const struct jstring *s)
 {
     if (s->n_chars == SIZE_MAX)
-        ((struct jstring *)s)->n_chars = utf8_count(jstring_str(s));
+        ((struct jstring *)s)->n_chars = count_chars(s->p, s->n);
     return s->n_chars;
 }
 
@@ -69,7 +78,7 @@ size_t jstring_offset(const struct jstring *s, size_t i)
 
 size_t jstring_chars_before(const struct jstring *s, size_t n_bytes)
 {
-    return jstring_len(s) == s->n ? n_bytes : utf8_count(str_sub(jstring_str(s), 0, n_bytes));
+    return jstring_len(s) == s->n ? n_bytes : count_chars(s->p, n_bytes);
 }
 
 /* First span of the store that ends behind byte `at` of the store. */
@@ -247,7 +256,10 @@ const struct jstring *jstring_concat(struct jrun *r, const struct jstring *a, co
         from = 0;
     }
     store_add_string(r, st, b);
-    return r->code == 0 ? window(r, st, from, st->n) : NULL;
+    struct jstring *v = r->code == 0 ? window(r, st, from, st->n) : NULL;
+    if (v && a->n_chars != SIZE_MAX && b->n_chars != SIZE_MAX)
+        v->n_chars = a->n_chars + b->n_chars;
+    return v;
 }
 
 void jbuild_init(struct jbuild *b, struct jrun *r, size_t expected_bytes)
@@ -316,7 +328,9 @@ void jbuild_repeat(struct jbuild *b, const struct jstring *s, size_t n)
 void jbuild_fill(struct jbuild *b, uint32_t c, size_t n, bool value)
 {
     char out[UTF8_MAX];
-    const struct jstring one = { .p = out, .n = (size_t)utf8_encode(out, c), .mark = value ? JMARK_VALUE : JMARK_TEMPLATE };
+    const struct jstring one = { .p = out,
+                                 .n = (size_t)utf8_encode(out, c),
+                                 .mark = value ? JMARK_VALUE : JMARK_TEMPLATE };
     jbuild_repeat(b, &one, n);
 }
 
@@ -328,7 +342,9 @@ void jbuild_sub(struct jbuild *b, const struct jstring *s, size_t from_bytes, si
         store_add(b->r, b->store, str_sub(jstring_str(s), from_bytes, to_bytes), s->mark == JMARK_VALUE);
         return;
     }
-    const struct jstring part = { .p = s->p + from_bytes, .n = to_bytes - from_bytes, .store = s->store, .mark = JMARK_MIXED };
+    const struct jstring part = {
+        .p = s->p + from_bytes, .n = to_bytes - from_bytes, .store = s->store, .mark = JMARK_MIXED
+    };
     store_add_string(b->r, b->store, &part);
 }
 

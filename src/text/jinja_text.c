@@ -72,8 +72,11 @@ static int map_case(enum jtext_case how, uint32_t c, bool word, bool final_sigma
             return junicode_title(c, out);
         break;
     case JTEXT_SWAPCASE:
+        if (junicode_lower_case(c))
+            return junicode_upper(c, out);
+        out[0] = c;
         if (!junicode_upper_case(c))
-            return junicode_lower_case(c) ? junicode_upper(c, out) : junicode_lower(0, out);
+            return 1;
         break;
     case JTEXT_LOWER:
         break;
@@ -111,8 +114,6 @@ const struct jstring *jtext_case(struct jrun *r, const struct jstring *s, enum j
         uint32_t c = junicode_next(all, &at);
         bool value = jstring_value_at(s, from);
         int n = map_case(how, c, word, c == 0x3a3 && is_final_sigma(all, from, at), out);
-        if (how == JTEXT_SWAPCASE && !junicode_upper_case(c) && !junicode_lower_case(c))
-            out[0] = c;
         for (int i = 0; i < n; i++)
             jbuild_char(&b, out[i], value);
         word = is_word_after(how, c);
@@ -232,8 +233,8 @@ static int split_space(struct jrun *r, struct jlist *l, const struct jstring *s,
     size_t at = skip_space(all, 0, true);
     for (int64_t done = 0; at < s->n; done++) {
         size_t end = skip_space(all, at, false);
-        if (max >= 0 && done == max) /* the rest as it is, without the white space behind it */
-            return push_sub(r, l, s, at, skip_space_back(all, s->n, true));
+        if (max >= 0 && done == max) /* the rest as it is, with the white space behind it */
+            return push_sub(r, l, s, at, s->n);
         if (push_sub(r, l, s, at, end) != 0)
             return r->code;
         at = skip_space(all, end, true);
@@ -280,7 +281,7 @@ static int rsplit_space(struct jrun *r, struct jlist *l, const struct jstring *s
     size_t end = skip_space_back(all, s->n, true);
     for (int64_t done = 0; end > 0; done++) {
         if (max >= 0 && done == max)
-            return push_sub(r, l, s, skip_space(all, 0, true), end);
+            return push_sub(r, l, s, 0, end);
         size_t from = skip_space_back(all, end, false);
         if (push_sub(r, l, s, from, end) != 0)
             return r->code;
@@ -354,15 +355,12 @@ size_t jtext_rfind(struct jrun *r, const struct jstring *s, const struct jstring
 {
     if (to_bytes < from_bytes || what->n > to_bytes - from_bytes)
         return SIZE_MAX;
-    size_t start = to_bytes - what->n;
-    for (size_t at = start;; at--) {
-        if (memcmp(s->p + at, what->p, what->n) == 0)
-            return jrun_spend(r, (start - at) / SPEND_BYTES) == 0 ? at : SIZE_MAX;
-        if (at == from_bytes)
-            break;
-    }
-    (void)jrun_spend(r, (start - from_bytes) / SPEND_BYTES); /* the caller looks at r->code */
-    return SIZE_MAX;
+    size_t start = to_bytes - what->n, at = start;
+    while (at > from_bytes && memcmp(s->p + at, what->p, what->n) != 0)
+        at--;
+    if (jrun_spend(r, (start - at) / SPEND_BYTES) != 0 || memcmp(s->p + at, what->p, what->n) != 0)
+        return SIZE_MAX;
+    return at;
 }
 
 const struct jstring *jtext_pad(struct jrun *r, const struct jstring *s, int64_t width, uint32_t fill, int sides)
@@ -450,7 +448,8 @@ const struct jstring *jtext_slice(struct jrun *r, const struct jstring *s, int64
     return jbuild_done(&b);
 }
 
-/* jinja2 adds a newline, splits into lines and joins them: a last newline of the text therefore stays. */
+/* jinja2 adds a newline, splits into lines and joins them: a last newline of the text therefore stays, a last carriage return
+ * does not. */
 const struct jstring *jtext_indent(struct jrun *r, const struct jstring *s, const struct jstring *by, bool first,
                                    bool blank)
 {
@@ -464,7 +463,7 @@ const struct jstring *jtext_indent(struct jrun *r, const struct jstring *s, cons
     for (size_t at = 0, from = 0; r->code == 0;) {
         size_t end = at;
         uint32_t c = at < s->n ? junicode_next(all, &at) : '\n';
-        bool last = end == s->n;
+        bool last = end == s->n || (c == '\r' && at == s->n);
         if (!last && !junicode_line_end(c))
             continue;
         if (c == '\r' && at < s->n && s->p[at] == '\n')

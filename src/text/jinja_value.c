@@ -41,13 +41,27 @@ int jvalue_text(struct jrun *r, struct str s, enum jmark mark, struct jvalue *ou
 const char *jvalue_type_name(struct jvalue v)
 {
     static const char *const names[] = {
-        [JTYPE_MISSING] = "missing",     [JTYPE_UNDEFINED] = "Undefined", [JTYPE_NONE] = "NoneType",
-        [JTYPE_BOOL] = "bool",           [JTYPE_INT] = "int",             [JTYPE_BIGINT] = "int",
-        [JTYPE_FLOAT] = "float",         [JTYPE_STRING] = "str",          [JTYPE_LIST] = "list",
-        [JTYPE_TUPLE] = "tuple",         [JTYPE_DICT] = "dict",           [JTYPE_VIEW] = "dict view",
-        [JTYPE_RANGE] = "range",         [JTYPE_GENERATOR] = "generator", [JTYPE_NAMESPACE] = "namespace",
-        [JTYPE_METHOD] = "method",       [JTYPE_FUNCTION] = "function",   [JTYPE_MACRO] = "macro",
-        [JTYPE_LOOP] = "loop",           [JTYPE_CYCLER] = "cycler",       [JTYPE_JOINER] = "joiner",
+        [JTYPE_MISSING] = "missing",
+        [JTYPE_UNDEFINED] = "Undefined",
+        [JTYPE_NONE] = "NoneType",
+        [JTYPE_BOOL] = "bool",
+        [JTYPE_INT] = "int",
+        [JTYPE_BIGINT] = "int",
+        [JTYPE_FLOAT] = "float",
+        [JTYPE_STRING] = "str",
+        [JTYPE_LIST] = "list",
+        [JTYPE_TUPLE] = "tuple",
+        [JTYPE_DICT] = "dict",
+        [JTYPE_VIEW] = "dict view",
+        [JTYPE_RANGE] = "range",
+        [JTYPE_GENERATOR] = "generator",
+        [JTYPE_NAMESPACE] = "namespace",
+        [JTYPE_METHOD] = "method",
+        [JTYPE_FUNCTION] = "function",
+        [JTYPE_MACRO] = "macro",
+        [JTYPE_LOOP] = "loop",
+        [JTYPE_CYCLER] = "cycler",
+        [JTYPE_JOINER] = "joiner",
     };
     return names[v.type];
 }
@@ -62,6 +76,8 @@ int jvalue_fail_undefined(struct jrun *r, struct jvalue v)
         return jrun_fail(r, ERR_FORMAT, "'%.*s' is undefined", n, why->text.p);
     case JUNDEFINED_ATTR:
         return jrun_fail(r, ERR_FORMAT, "'%s object' has no attribute '%.*s'", jvalue_type_name(of), n, why->text.p);
+    case JUNDEFINED_ITEM:
+        return jrun_fail(r, ERR_FORMAT, "'%s object' has no element %.*s", jvalue_type_name(of), n, why->text.p);
     case JUNDEFINED_UNSAFE:
         return jrun_fail(r, ERR_FORMAT, "access to attribute '%.*s' of '%s' object is unsafe", n, why->text.p,
                          jvalue_type_name(of));
@@ -151,8 +167,9 @@ static bool range_eq(const struct jrange *a, const struct jrange *b)
 static bool number_eq(struct jvalue a, struct jvalue b)
 {
     if (a.type == JTYPE_BIGINT || b.type == JTYPE_BIGINT)
-        return a.type == b.type ? jstring_eq(a.u.s, b.u.s)
-                                : (a.type == JTYPE_FLOAT || b.type == JTYPE_FLOAT) && jvalue_double(a) == jvalue_double(b);
+        return a.type == b.type
+                   ? jstring_eq(a.u.s, b.u.s)
+                   : (a.type == JTYPE_FLOAT || b.type == JTYPE_FLOAT) && jvalue_double(a) == jvalue_double(b);
     if (a.type == JTYPE_FLOAT || b.type == JTYPE_FLOAT)
         return jvalue_double(a) == jvalue_double(b);
     return jvalue_i64(a) == jvalue_i64(b);
@@ -309,7 +326,7 @@ int jvalue_hash(struct jrun *r, struct jvalue v, uint32_t *out)
     case JTYPE_BOOL:
     case JTYPE_INT:
         *out = jvalue_i64(v) == (int64_t)(double)jvalue_i64(v) ? hash_double((double)jvalue_i64(v))
-                                                                : hash_u64((uint64_t)jvalue_i64(v));
+                                                               : hash_u64((uint64_t)jvalue_i64(v));
         return 0;
     case JTYPE_FLOAT:
     case JTYPE_BIGINT:
@@ -399,6 +416,8 @@ struct jlist *jlist_sub(struct jrun *r, const struct jlist *l, size_t from, size
 struct jlist *jlist_concat(struct jrun *r, const struct jlist *a, const struct jlist *b)
 {
     struct jlist_store *st = a->store;
+    if (b->n == 0)
+        return jlist_sub(r, a, 0, a->n);
     bool in_place = st && a->n > 0 && a->v + a->n == st->v + st->n && b->n <= st->cap - st->n;
     if (jrun_spend(r, (in_place ? 0 : a->n) + b->n) != 0)
         return NULL;
@@ -412,8 +431,7 @@ struct jlist *jlist_concat(struct jrun *r, const struct jlist *a, const struct j
         st = l->store;
     }
     size_t from = in_place ? (size_t)(a->v - st->v) : 0;
-    if (b->n > 0)
-        memcpy(st->v + st->n, b->v, b->n * sizeof *b->v);
+    memcpy(st->v + st->n, b->v, b->n * sizeof *b->v);
     st->n += b->n;
     struct jlist *v = jrun_alloc(r, 1, sizeof *v);
     if (!v)
@@ -574,6 +592,8 @@ static int item_at(struct jrun *r, struct jvalue obj, size_t i, struct jvalue *o
 {
     if (obj.type == JTYPE_STRING) {
         size_t from = jstring_offset(obj.u.s, i), to = from;
+        if (jrun_spend(r, from / 64) != 0)
+            return r->code;
         junicode_next(jstring_str(obj.u.s), &to);
         return jvalue_done(r, jstring_sub(r, obj.u.s, from, to), out);
     }
@@ -589,7 +609,8 @@ int jvalue_item(struct jrun *r, struct jvalue obj, struct jvalue key, struct jva
             return 0; /* unhashable: Python's TypeError */
         return jdict_get(r, obj.u.dict, key, out);
     }
-    bool sequence = obj.type == JTYPE_STRING || obj.type == JTYPE_LIST || obj.type == JTYPE_TUPLE || obj.type == JTYPE_RANGE;
+    bool sequence =
+        obj.type == JTYPE_STRING || obj.type == JTYPE_LIST || obj.type == JTYPE_TUPLE || obj.type == JTYPE_RANGE;
     size_t n;
     if (!sequence || !jvalue_is_int(key) || !jvalue_len(obj, &n))
         return 0;
@@ -631,7 +652,8 @@ bool jiter_next(struct jrun *r, struct jiter *it, struct jvalue *out)
             return false;
         size_t from = it->i;
         junicode_next(jstring_str(v.u.s), &it->i);
-        return jvalue_done(r, jstring_sub(r, v.u.s, from, it->i), out) == 0;
+        const struct jstring *c = jstring_sub(r, v.u.s, from, it->i);
+        return c && jvalue_done(r, jstring_with_markup(r, c, false), out) == 0;
     }
     case JTYPE_LIST:
     case JTYPE_TUPLE:
@@ -713,7 +735,8 @@ int jargs_i64(struct jrun *r, const char *fn, const char *name, struct jvalue v,
     if (v.type == JTYPE_UNDEFINED)
         return jvalue_fail_undefined(r, v);
     if (!jvalue_is_int(v))
-        return jrun_fail(r, ERR_FORMAT, "%s(): argument '%s' must be an integer, not %s", fn, name, jvalue_type_name(v));
+        return jrun_fail(r, ERR_FORMAT, "%s(): argument '%s' must be an integer, not %s", fn, name,
+                         jvalue_type_name(v));
     *out = jvalue_i64(v);
     return 0;
 }

@@ -42,7 +42,7 @@ enum jtype {
 };
 
 /* Why a value is undefined, for the message when it is used. */
-enum jundefined_kind { JUNDEFINED_NAME, JUNDEFINED_ATTR, JUNDEFINED_UNSAFE, JUNDEFINED_HINT };
+enum jundefined_kind { JUNDEFINED_NAME, JUNDEFINED_ATTR, JUNDEFINED_ITEM, JUNDEFINED_UNSAFE, JUNDEFINED_HINT };
 struct jundefined {
     enum jundefined_kind kind;
     struct str text; /* the name, or the whole hint */
@@ -65,8 +65,8 @@ struct jvalue {
         const struct jundefined *undefined;
         const struct jbound *bound;
         const struct jfunction *function; /* jinja_global.h */
-        struct jmacro *macro;             /* jinja_eval.c */
-        struct jloop *loop;               /* jinja_eval.c */
+        const struct jmacro *macro;
+        struct jloop *loop; /* jinja_eval.c */
         struct jcycler *cycler;
         struct jjoiner *joiner; /* jinja_global.h */
     } u;
@@ -111,6 +111,13 @@ struct jrange {
 struct jgenerator {
     const struct jvalue *v;
     size_t n, at;
+};
+
+/* A macro and the scopes around its definition (jinja_eval.c). */
+struct jmacro {
+    struct str name;
+    const struct jsignature *sig; /* jinja_ast.h */
+    struct jscope *scope;
 };
 
 struct jmethod; /* jinja_method.h */
