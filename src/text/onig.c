@@ -3,16 +3,19 @@
  * The pattern is copied token by token; a quantified interval needs to know where its atom began, which `atom` and the stack of
  * open groups remember. Sets are parsed, because Oniguruma's may hold sets: each becomes something that matches one character, a
  * PCRE2 class where that suffices, else an alternation of classes or a class behind a lookahead.
- * Source: Oniguruma's doc/RE; \w was compared with Oniguruma 6.9 over all code points.
+ * Source: Oniguruma's doc/RE; \w and \s were compared with Oniguruma 6.9 over all code points.
  * SPDX-License-Identifier: MIT */
 #include "text/onig.h"
 
 #include <string.h>
 
-#define SPACE "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-#define WORD                                                                                                           \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}"    \
-    "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+#define SPACE                                                                                                          \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define SET_WORD                                                                                                       \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{"    \
+    "1f189}"
+/* Outside of sets, Oniguruma looks characters below U+0100 up in a table that has six more. */
+#define WORD SET_WORD "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 #define HEX "0-9a-fA-F"
 
 enum { GROUPS_MAX = 200, SETS_MAX = 20 };
@@ -51,8 +54,8 @@ static size_t char_bytes(const struct rewrite *r)
     return n;
 }
 
-/* What a set holds for one of \s \w \h and their capitals; NULL: not one of them. */
-static const char *members(int letter)
+/* What a set holds for one of \s \w \h and their capitals; NULL: not one of them. `set`: inside a set. */
+static const char *members(int letter, bool set)
 {
     switch (letter) {
     case 's':
@@ -60,7 +63,7 @@ static const char *members(int letter)
         return SPACE;
     case 'w':
     case 'W':
-        return WORD;
+        return set ? SET_WORD : WORD;
     case 'h':
     case 'H':
         return HEX;
@@ -71,7 +74,7 @@ static const char *members(int letter)
 
 static bool is_hex(int c)
 {
-    return c >= 0 && memchr("0123456789abcdefABCDEF", c, 22) != NULL;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 /* \p{...}: general categories stay, a longer name that could be a script is made to mean the script alone. */
@@ -133,12 +136,12 @@ static int set_union(struct rewrite *r, struct buf *out, bool first, int depth)
         } else if (c == '[') {
             buf_char(&inner, '|');
             rc = set(r, &inner, depth + 1);
-        } else if (c == '\\' && members(peek(r, 1))) {
+        } else if (c == '\\' && members(peek(r, 1), true)) {
             bool negated = peek(r, 1) < 'a';
             if (negated)
-                buf_printf(&inner, "|[^%s]", members(peek(r, 1)));
+                buf_printf(&inner, "|[^%s]", members(peek(r, 1), true));
             else
-                buf_z(&items, members(peek(r, 1)));
+                buf_z(&items, members(peek(r, 1), true));
             skip(r, 2);
         } else if (c == '\\') {
             escape(r, &items);
@@ -158,6 +161,10 @@ static int set_union(struct rewrite *r, struct buf *out, bool first, int depth)
         buf_printf(out, "(?:%.*s)", (int)inner.n - 1, inner.p + 1);
     else
         buf_printf(out, "(?:[%.*s]%.*s)", (int)items.n, items.p, (int)inner.n, inner.p);
+    if (!rc)
+        rc = buf_check(&items, "a set", r->e);
+    if (!rc)
+        rc = buf_check(&inner, "a set", r->e);
     buf_deinit(&items);
     buf_deinit(&inner);
     return rc;
@@ -184,6 +191,8 @@ static int set(struct rewrite *r, struct buf *out, int depth)
         rc = set_union(r, &body, false, depth);
     }
     skip(r, 1);
+    if (!rc)
+        rc = buf_check(&body, "a set", r->e);
     if (negated && !several && body.n > 1 && body.p[0] == '[')
         buf_printf(out, "[^%.*s", (int)body.n - 1, body.p + 1);
     else if (negated)
@@ -230,16 +239,18 @@ static size_t interval(const struct rewrite *r)
     return digits && peek(r, i) == '}' ? i + 1 : 0;
 }
 
+/* An interval of n bytes behind the atom. */
 static void quantify(struct rewrite *r, size_t n)
 {
-    if (peek(r, n) == '+') {
-        struct buf atom = { 0 };
-        buf_str(&atom, str_sub(buf_view(r->out), r->atom, r->out->n));
-        buf_truncate(r->out, r->atom);
-        buf_printf(r->out, "(?:%.*s", (int)atom.n, atom.p ? atom.p : "");
-        buf_deinit(&atom);
-    }
     bool wrapped = peek(r, n) == '+';
+    if (wrapped) {
+        size_t atom_bytes = r->out->n - r->atom;
+        buf_z(r->out, "(?:");
+        if (r->out->failed)
+            return;
+        memmove(r->out->p + r->atom + 3, r->out->p + r->atom, atom_bytes);
+        memcpy(r->out->p + r->atom, "(?:", 3);
+    }
     buf_char(r->out, '{');
     if (peek(r, 1) == ',')
         buf_char(r->out, '0');
@@ -253,8 +264,8 @@ static void quantify(struct rewrite *r, size_t n)
 static bool class_escape(struct rewrite *r)
 {
     int c = peek(r, 1);
-    if (members(c))
-        buf_printf(r->out, c < 'a' ? "[^%s]" : "[%s]", members(c));
+    if (members(c, false))
+        buf_printf(r->out, c < 'a' ? "[^%s]" : "[%s]", members(c, false));
     else if (c == 'b')
         buf_z(r->out, "(?:(?<=[" WORD "])(?![" WORD "])|(?<![" WORD "])(?=[" WORD "]))");
     else if (c == 'B')

@@ -11,7 +11,7 @@
  *   (?m)         the dot matches line feeds
  *   \p{Han}      the script, not the script extensions
  *   [a[bc]]      union, and [a-z&&[^b]] intersection of sets
- * A pattern in extended mode (?x) is not supported. The result is for PCRE2_UTF, PCRE2_UCP and PCRE2_MULTILINE.
+ * POSIX brackets ([[:alpha:]]) stay as PCRE2 reads them. Extended mode (?x), comments and "(*" are refused. The result is for PCRE2_UTF, PCRE2_UCP and PCRE2_MULTILINE.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_ONIG_H
 #define TEXT_ONIG_H

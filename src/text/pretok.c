@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: MIT */
 #include "text/pretok.h"
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 /* GPT-2's pattern, which ByteLevel uses unless told not to. */
@@ -20,33 +22,27 @@ static const char *const behaviours[] = { "Removed", "Isolated", "MergedWithPrev
 
 static int parse(struct pretok *p, const struct json *spec, int depth, struct err *e);
 
-static int add_step(struct pretok *p, const struct json *spec, struct pretok_step **out, struct err *e)
+/* NULL, and *rc says why: there are too many steps, or one stands behind ByteLevel. */
+static struct pretok_step *add_step(struct pretok *p, const struct json *spec, int *rc, struct err *e)
 {
-    if (p->n_step == PRETOK_STEPS_MAX)
-        return err_set(e, ERR_LIMIT, "the pre-tokenizer has more than %d steps", (int)PRETOK_STEPS_MAX);
+    *rc = 0;
     if (p->has_bytelevel)
-        return json_unsupported(spec, "type", "nothing behind ByteLevel", e);
-    *out = &p->steps[p->n_step++];
-    return 0;
+        *rc = json_unsupported(spec, "type", "nothing behind ByteLevel", e);
+    else if (p->n_step == PRETOK_STEPS_MAX)
+        *rc = err_set(e, ERR_LIMIT, "the pre-tokenizer has more than %d steps", (int)PRETOK_STEPS_MAX);
+    return *rc ? NULL : &p->steps[p->n_step++];
 }
 
 static int add_pattern(struct pretok *p, const struct json *spec, struct str pattern, bool literal,
                        enum pretok_behaviour behaviour, bool invert, struct err *e)
 {
-    struct pretok_step *step;
-    int rc = add_step(p, spec, &step, e);
-    if (rc)
+    int rc;
+    struct pretok_step *step = add_step(p, spec, &rc, e);
+    if (!step)
         return rc;
     step->behaviour = behaviour;
     step->invert = invert;
-    rc = regex_compile(&step->pattern, pattern, literal, e);
-    if (rc) {
-        struct buf where = { 0 };
-        json_where(&where, spec, "pattern");
-        err_wrap(e, "%.*s\"%.*s\"", (int)where.n, where.p ? where.p : "", (int)MIN(pattern.n, 300), pattern.p);
-        buf_deinit(&where);
-    }
-    return rc;
+    return regex_compile(&step->pattern, pattern, literal, e);
 }
 
 static int parse_behaviour(const struct json *spec, enum pretok_behaviour *out, struct err *e)
@@ -60,8 +56,7 @@ static int parse_behaviour(const struct json *spec, enum pretok_behaviour *out, 
             *out = (enum pretok_behaviour)i;
             return 0;
         }
-    return json_expected(spec, "behavior",
-                         "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous", e);
+    return json_expected(spec, "behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous", e);
 }
 
 static int parse_split(struct pretok *p, const struct json *spec, struct err *e)
@@ -79,7 +74,18 @@ static int parse_split(struct pretok *p, const struct json *spec, struct err *e)
         return rc;
     bool literal = json_has(pattern, "String");
     rc = json_req_str(pattern, literal ? "String" : "Regex", &text, e);
-    return rc ? rc : add_pattern(p, spec, text, literal, behaviour, invert, e);
+    if (rc)
+        return rc;
+    struct err why = ERR_INIT;
+    rc = add_pattern(p, spec, text, literal, behaviour, invert, &why);
+    if (!rc)
+        return 0;
+    /* Only what is wrong with the pattern itself needs the place and the pattern beside it. */
+    if (p->has_bytelevel || (rc != ERR_FORMAT && rc != ERR_UNSUPPORTED))
+        return err_set(e, rc, "%s", why.msg);
+    char expected[300];
+    snprintf(expected, sizeof expected, "a pattern that is supported (%.200s)", why.msg);
+    return json_unsupported(pattern, literal ? "String" : "Regex", expected, e);
 }
 
 static int parse_bytelevel(struct pretok *p, const struct json *spec, struct err *e)
@@ -89,9 +95,8 @@ static int parse_bytelevel(struct pretok *p, const struct json *spec, struct err
     if (!rc)
         rc = json_opt_bool(spec, "use_regex", &regex, e);
     if (!rc && prefix) {
-        struct pretok_step *step;
-        rc = add_step(p, spec, &step, e);
-        if (!rc)
+        struct pretok_step *step = add_step(p, spec, &rc, e);
+        if (step)
             step->prefix_space = true;
     }
     if (!rc && regex)
@@ -104,12 +109,11 @@ static int parse_bytelevel(struct pretok *p, const struct json *spec, struct err
 
 static int parse_sequence(struct pretok *p, const struct json *spec, int depth, struct err *e)
 {
-    const struct json *list;
+    const struct json *list = NULL;
     int rc = json_req_array(spec, "pretokenizers", &list, e);
     for (size_t i = 0; i < json_len(list) && !rc; i++) {
         const struct json *item = json_at(list, i);
-        rc = json_type(item) == JSON_OBJECT ? parse(p, item, depth + 1, e)
-                                            : json_expected_at(list, i, "an object", e);
+        rc = json_type(item) == JSON_OBJECT ? parse(p, item, depth + 1, e) : json_expected_at(list, i, "an object", e);
     }
     return rc;
 }
@@ -158,8 +162,8 @@ static int parse(struct pretok *p, const struct json *spec, int depth, struct er
         return add_pattern(p, spec, STR("\\s"), false, PRETOK_REMOVED, false, e);
     if (str_eqz(type, "CharDelimiterSplit"))
         return parse_delimiter(p, spec, e);
-    return json_unsupported(spec, "type", "Sequence, Split, ByteLevel, Digits, Punctuation, Whitespace or WhitespaceSplit",
-                            e);
+    return json_unsupported(spec, "type",
+                            "Sequence, Split, ByteLevel, Digits, Punctuation, Whitespace or WhitespaceSplit", e);
 }
 
 int pretok_parse(struct pretok *p, const struct json *root, struct err *e)

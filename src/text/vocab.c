@@ -112,8 +112,9 @@ static int add_merge_line(struct reader *r, struct str line, struct err *e)
     struct vocab_text all;
     struct str left, right = line;
     if (!str_cut(&right, ' ', &left) || memchr(right.p, ' ', right.n))
-        return err_set(e, ERR_FORMAT, "%s: model.merges: merge %zu is \"%.*s\", expected two tokens with one space between",
-                       r->what, r->v->n_merge, (int)MIN(line.n, 100), line.p);
+        return err_set(e, ERR_FORMAT,
+                       "%s: model.merges: merge %zu is \"%.*s\", expected two tokens with one space between", r->what,
+                       r->v->n_merge, (int)MIN(line.n, 100), line.p);
     int rc = store(r, line, &all, e);
     if (rc)
         return rc;
@@ -135,8 +136,8 @@ static int in_vocab(struct reader *r, const struct json_token *tok, struct err *
     if (tok->type == JSON_TOKEN_NUMBER)
         return add_token(r, tok->text, e);
     struct str name = vocab_str(r->v, r->key);
-    return err_set(e, ERR_FORMAT, "%s: model.vocab: the id of \"%.*s\" is not a number", r->what,
-                   (int)MIN(name.n, 100), name.p);
+    return err_set(e, ERR_FORMAT, "%s: model.vocab: the id of \"%.*s\" is not a number", r->what, (int)MIN(name.n, 100),
+                   name.p);
 }
 
 static int in_merges(struct reader *r, const struct json_token *tok, struct err *e)
@@ -212,7 +213,9 @@ static int index_tokens(struct reader *r, struct err *e)
         max = MAX(max, v->tokens[i].id);
     v->ids.borrow = true;
     unsigned char *taken = mem_try_calloc((size_t)max + 2, 1);
-    int rc = !taken || map_reserve(&v->ids, v->n_token) ? no_memory(r, e) : 0;
+    if (!taken)
+        return no_memory(r, e);
+    int rc = map_reserve(&v->ids, v->n_token) ? no_memory(r, e) : 0;
     for (size_t i = 0; i < v->n_token && !rc; i++) {
         struct vocab_token t = v->tokens[i];
         struct str name = vocab_str(v, t.text);
