@@ -25,7 +25,7 @@ struct pool {
     void *arg;
     bool stop;
 
-    _Alignas(CACHE_LINE) atomic_uint epoch; /* runs announced so far */
+    _Alignas(CACHE_LINE) atomic_uint epoch;  /* runs announced so far */
     _Alignas(CACHE_LINE) atomic_int arrived; /* threads at the barrier */
     _Alignas(CACHE_LINE) atomic_uint phase;  /* barriers passed so far */
     _Alignas(CACHE_LINE) atomic_int item;    /* next work item */

@@ -1,6 +1,6 @@
 /* sys.c - what POSIX does not say, for Linux and macOS.
  * SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE     /* sched_getaffinity, MAP_NORESERVE, madvise */
+#define _GNU_SOURCE      /* sched_getaffinity, MAP_NORESERVE, madvise */
 #define _DARWIN_C_SOURCE /* the same of macOS */
 #include "base/sys.h"
 
