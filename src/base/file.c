@@ -27,7 +27,7 @@ static int open_regular(const char *path, struct stat *st, struct err *e)
 
 int file_map_open(struct file_map *m, const char *path, struct err *e)
 {
-    struct stat st;
+    struct stat st = { 0 };
     *m = (struct file_map){ 0 };
     int fd = open_regular(path, &st, e);
     if (fd < 0)

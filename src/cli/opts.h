@@ -73,34 +73,35 @@ struct opt {
 /* Rows of a table. `l`: the letter or 0. */
 #define OPT_FLAG(l, nm, var, text)                                                                                     \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_FLAG, .to.flag = var, .help = text                                   \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_FLAG, .to.flag = (var), .help = (text)                           \
     }
 #define OPT_INT(l, nm, var, lo, hi, val, text)                                                                         \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_INT, .to.num = var, .min = lo, .max = hi, .value = val, .help = text \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_INT, .to.num = (var), .min = (lo), .max = (hi), .value = (val),  \
+        .help = (text)                                                                                                 \
     }
 #define OPT_FLOAT(l, nm, var, lo, hi, val, text)                                                                       \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_FLOAT, .to.real = var, .fmin = lo, .fmax = hi, .value = val,         \
-        .help = text                                                                                                   \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_FLOAT, .to.real = (var), .fmin = (lo), .fmax = (hi),             \
+        .value = (val), .help = (text)                                                                                 \
     }
 #define OPT_STRING(l, nm, var, val, help_text)                                                                         \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_STRING, .to.text = var, .value = val, .help = help_text              \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_STRING, .to.text = (var), .value = (val), .help = (help_text)    \
     }
 /* A size: digits, perhaps a fraction, and K, M, G, T or KiB ... (powers of 1024) or kB, MB, GB, TB (powers of 1000). */
 #define OPT_BYTES(l, nm, var, val, text)                                                                               \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_BYTES, .to.bytes = var, .value = val, .help = text                   \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_BYTES, .to.bytes = (var), .value = (val), .help = (text)         \
     }
 #define OPT_LIST(l, nm, var, val, text)                                                                                \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_LIST, .to.list = var, .value = val, .help = text                     \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_LIST, .to.list = (var), .value = (val), .help = (text)           \
     }
 #define OPT_CHOICE(l, nm, var, names, text)                                                                            \
     {                                                                                                                  \
-        .letter = l, .name = nm, .type = OPT_TYPE_CHOICE, .to.choice = var, .choices = names, .value = names,          \
-        .help = text                                                                                                   \
+        .letter = (l), .name = (nm), .type = OPT_TYPE_CHOICE, .to.choice = (var), .choices = (names),                  \
+        .value = (names), .help = (text)                                                                               \
     }
 
 struct opt_group {

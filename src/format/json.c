@@ -77,12 +77,13 @@ static bool place(struct json_object *o, const struct origin *parent, const char
     bool array = json_object_is_type(o, json_type_array);
     if (!is_container(o) || (array && parent && !key && !holds_containers(o)))
         return true;
-    struct origin *at = mem_try_calloc(1, sizeof *at + (what ? strlen(what) + 1 : 0));
+    size_t n_what = what ? strlen(what) + 1 : 0;
+    struct origin *at = mem_try_calloc(1, sizeof *at + n_what);
     if (!at)
         return false;
     *at = (struct origin){ .parent = parent, .key = key, .index = index };
     if (what)
-        strcpy(at->what, what);
+        memcpy(at->what, what, n_what);
     json_object_set_userdata(o, at, free_origin);
     if (array) {
         size_t n = json_object_array_length(o);

@@ -53,12 +53,12 @@ static inline struct qmm_source qmm_source(const struct mat *m, int e)
 {
     struct qmm_source src = { .w = mat_row(m, e, 0), .w_end = mat_row(m, m->n_mat, 0), .w_bytes = mat_row_bytes(m) };
     size_t s = mat_scale_at(m, e, 0), s_end = mat_scale_at(m, m->n_mat, 0);
-    if (m->s) {
+    if (m->mode != QUANT_PLAIN) {
         src.s = m->s + s;
         src.s_end = m->s + s_end;
         src.s_bytes = (size_t)mat_groups(m) * dtype_bytes(m->dtype);
     }
-    if (m->b) {
+    if (m->mode == QUANT_AFFINE) {
         src.b = m->b + s;
         src.b_end = m->b + s_end;
     }

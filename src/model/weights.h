@@ -38,14 +38,14 @@ struct weights;
 MUST_CHECK int weights_new(struct weights **out, const struct modeldir *d, struct err *e);
 void weights_free(struct weights *w);
 
-/* Fills *out with the module of that name: a matrix [n_out][n_in], or where n_mat > 1 a stack [n_mat][n_out][n_in]. If something is wrong
+/* Fills *out with the module that fmt names: a matrix [n_out][n_in], or where n_mat > 1 a stack [n_mat][n_out][n_in]. If something is wrong
  * the problem is noted and the pointers of *out are NULL; its sizes are set in any case. All sizes >= 1. */
-void weights_mat(struct weights *w, struct mat *out, int n_mat, int n_out, int n_in, const char *name, ...)
+void weights_mat(struct weights *w, struct mat *out, int n_mat, int n_out, int n_in, const char *fmt, ...)
     PRINTF_LIKE(6, 7);
-/* The float tensor [n] of that name as f32; belongs to w. NULL if something is wrong. */
-const float *weights_vec(struct weights *w, int n, const char *name, ...) PRINTF_LIKE(3, 4);
-/* Binds the additive bias, a float tensor [n_out] or [n_mat][n_out], of m, which weights_mat filled. */
-void weights_bias(struct weights *w, struct mat *m, const char *name, ...) PRINTF_LIKE(3, 4);
+/* The float tensor [n] that fmt names as f32; belongs to w. NULL if something is wrong. */
+const float *weights_vec(struct weights *w, int n, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Binds the additive bias that fmt names, a float tensor [n_out] or [n_mat][n_out], of m, which weights_mat filled. */
+void weights_bias(struct weights *w, struct mat *m, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* 0 if all that was asked for is there and nothing else; otherwise one message about everything that is not. */
 MUST_CHECK int weights_finish(struct weights *w, struct err *e);

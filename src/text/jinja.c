@@ -15,7 +15,7 @@
 /* A long conversation with a hundred tools takes some 10^6 steps and memory of a few times its size; the output limit is what no
  * context holds. All levels of depth together take less than 1 MiB of stack (measured with gcc 12 -O2). */
 const struct jinja_limits jinja_limits_default = {
-    .fuel = 400 * 1000 * 1000,
+    .fuel = (uint64_t)400 * 1000 * 1000,
     .depth = 1500,
     .output_bytes = (size_t)256 << 20,
     .memory_bytes = (size_t)1 << 30,

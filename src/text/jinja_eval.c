@@ -404,6 +404,7 @@ static int fetch(struct eval *x, struct jloop *l, struct jvalue *out)
 
 static int peek(struct eval *x, struct jloop *l, struct jvalue *out)
 {
+    *out = jvalue_missing();
     if (!l->peeked) {
         if (fetch(x, l, &l->after) != 0)
             return x->r->code;
@@ -648,6 +649,7 @@ static int eval_call(struct eval *x, const struct jnode *n, const struct jkeywor
     struct args args;
     const struct jnode *callee = n->call.of;
     bool attr = callee->type == JNODE_GETATTR, done;
+    *out = jvalue_missing();
     if (eval(x, attr ? callee->getattr.of : callee, &obj) != 0)
         return x->r->code;
     if (attr && obj.type == JTYPE_UNDEFINED)
@@ -881,6 +883,7 @@ static int eval(struct eval *x, const struct jnode *n, struct jvalue *out)
 {
     struct jrun *r = x->r;
     r->line = n->line;
+    *out = jvalue_missing();
     if (jrun_spend(r, 1) != 0 || jrun_enter(r) != 0)
         return r->code;
     int rc = eval_node(x, n, out);

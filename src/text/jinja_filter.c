@@ -460,6 +460,7 @@ static int named(struct jrun *r, const char *fn, const struct jargs *args, size_
                  struct jargs *rest)
 {
     const struct jstring *s = NULL;
+    *name = STR("");
     if (args->n_pos <= at)
         return jrun_fail(r, ERR_FORMAT, "%s: an argument is missing", fn);
     if (jargs_string(r, fn, "name", args->pos[at], &s) != 0)

@@ -430,6 +430,7 @@ static int field_argument(struct braces *p, struct str name, struct jvalue *out)
     struct jrun *r = p->f.r;
     int64_t i;
     bool number = str_to_i64(name, &i);
+    *out = jvalue_missing();
     if (name.n == 0 || number) {
         if (name.n == 0 ? p->numbered : p->next > 0)
             return jrun_fail(r, ERR_FORMAT, "format(): automatic and given field numbers cannot be mixed");

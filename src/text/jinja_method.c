@@ -164,6 +164,8 @@ static int bind_search(struct jrun *r, const char *fn, struct jvalue self, const
     static const char *const names[] = { "sub", "start", "end" };
     struct jvalue v[3];
     int64_t start, end;
+    *what = jvalue_missing();
+    *any = false;
     if (jargs_bind(r, fn, args, names, 3, 1, v) != 0)
         return r->code;
     for (int i = 1; i < 3; i++)

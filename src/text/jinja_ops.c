@@ -228,7 +228,7 @@ static int contains(struct jrun *r, struct jvalue item, struct jvalue in, bool *
 {
     *out = false;
     if (in.type == JTYPE_STRING) {
-        if (item.type == JTYPE_UNDEFINED || item.type != JTYPE_STRING)
+        if (item.type != JTYPE_STRING)
             return jrun_fail(r, ERR_FORMAT, "'in <string>' requires string as left operand, not %s",
                              jvalue_type_name(item));
         *out = jtext_find(r, in.u.s, item.u.s, 0, in.u.s->n) != SIZE_MAX;
@@ -384,10 +384,9 @@ int jops_getitem(struct jrun *r, struct jvalue obj, struct jvalue key, struct jv
 static int slice_bound(struct jrun *r, struct jvalue v, int64_t def, int64_t *out)
 {
     const int64_t far = INT64_MAX / 4;
-    if (v.type == JTYPE_MISSING || v.type == JTYPE_NONE) {
-        *out = def;
+    *out = def;
+    if (v.type == JTYPE_MISSING || v.type == JTYPE_NONE)
         return 0;
-    }
     if (!jvalue_is_int(v))
         return jrun_fail(r, ERR_FORMAT, "slice indices must be integers or None, not %s", jvalue_type_name(v));
     *out = MAX(-far, MIN(far, jvalue_i64(v)));
@@ -405,6 +404,7 @@ static int64_t slice_place(int64_t i, int64_t n, int64_t low, int64_t high)
 static int slice_indices(struct jrun *r, int64_t n, struct jvalue from, struct jvalue to, struct jvalue step,
                          int64_t idx[3])
 {
+    idx[0] = idx[1] = 0;
     if (slice_bound(r, step, 1, &idx[2]) != 0)
         return r->code;
     if (idx[2] == 0)

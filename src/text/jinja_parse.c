@@ -81,6 +81,7 @@ static int expect(struct parser *p, enum jtoken_type type, const char *what)
 
 static int expect_name(struct parser *p, struct str *name)
 {
+    *name = STR("");
     if (!is(p, JTOKEN_NAME))
         return fail_found(p, "a name");
     *name = next(p)->text;
@@ -1266,6 +1267,7 @@ static int normalise(struct jrun *r, struct str source, struct str *out)
 {
     char *p = jrun_bytes(r, source.n + 1);
     size_t n = 0;
+    *out = STR("");
     if (!p)
         return r->code;
     for (size_t i = 0; i < source.n; i++) {

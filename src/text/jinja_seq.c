@@ -204,6 +204,7 @@ static int sort_keys(struct jrun *r, struct jvalue path, bool case_sensitive, st
 static int items_of(struct jrun *r, const struct keyed *v, size_t n, struct jvalue *out)
 {
     struct jlist *l = jlist_new(r, n);
+    *out = jvalue_missing();
     for (size_t i = 0; l && i < n; i++)
         if (jlist_push(r, l, v[i].item) != 0)
             return r->code;

@@ -554,6 +554,7 @@ int jdict_set(struct jrun *r, struct jdict *d, struct jvalue key, struct jvalue 
 int jdict_get(struct jrun *r, const struct jdict *d, struct jvalue key, struct jvalue *out)
 {
     uint32_t hash = 0;
+    *out = jvalue_missing();
     if (jvalue_hash(r, key, &hash) != 0)
         return r->code;
     const struct jentry *e = dict_find(r, d, key, hash);

@@ -96,7 +96,7 @@ static bool own_floats_of(size_t *n, const struct op_dims *d)
     int n_group = d->n_head / d->n_kv_head;
     size_t n_pair = (size_t)d->max_tok * (size_t)MAX(d->n_active, 1), n_query = (size_t)ATTN_MAX_ROWS * (size_t)n_group;
     bool ok = at_least(n, attn_scratch(ATTN_MAX_ROWS, n_group, d->d_head) + n_query * ((size_t)d->d_head + 4), 1) &&
-              at_least(n, (size_t)d->n_ff + GLU_ROWS * PANEL_MAX, 1) && at_least(n, n_pair, PANEL_MAX);
+              at_least(n, (size_t)d->n_ff + (size_t)GLU_ROWS * PANEL_MAX, 1) && at_least(n, n_pair, PANEL_MAX);
     *n = (*n + (size_t)d->n_embd + ALIGN - 1) / ALIGN * ALIGN;
     return ok;
 }

@@ -52,19 +52,19 @@ static inline float *cpu_own(const struct cpu_ctx *c, int ith)
 }
 
 /* The operations: op_*.c. */
-void cpu_embed(struct op_ctx *c, float *x, const struct mat *table, const struct step *s);
-void cpu_rope_table(struct op_ctx *c, float *cs, const float *inv_freq, int n_freq, const struct step *s);
-void cpu_attn_in(struct op_ctx *c, const struct op_attn_in *p, const struct step *s);
-void cpu_attn(struct op_ctx *c, float *o, const float *q, int n_head, float scale, const struct kv_layer *kv,
+void cpu_embed(struct op_ctx *base, float *x, const struct mat *table, const struct step *s);
+void cpu_rope_table(struct op_ctx *base, float *cs, const float *inv_freq, int n_freq, const struct step *s);
+void cpu_attn_in(struct op_ctx *base, const struct op_attn_in *p, const struct step *s);
+void cpu_attn(struct op_ctx *base, float *o, const float *q, int n_head, float scale, const struct kv_layer *kv,
               const struct step *s);
-void cpu_linear_add(struct op_ctx *c, float *x, const struct mat *w, const float *y, int n_tok);
-void cpu_norm(struct op_ctx *c, float *y, const float *x, const float *norm, int n, float eps, int n_tok);
-void cpu_route(struct op_ctx *c, struct routing *r, const struct mat *w, bool normalise, const float *y, int n_tok);
-void cpu_glu_up(struct op_ctx *c, float *h, const struct mat *gate, const struct mat *up, const float *y,
+void cpu_linear_add(struct op_ctx *base, float *x, const struct mat *w, const float *y, int n_tok);
+void cpu_norm(struct op_ctx *base, float *y, const float *x, const float *norm, int n, float eps, int n_tok);
+void cpu_route(struct op_ctx *base, struct routing *r, const struct mat *w, bool normalise, const float *y, int n_tok);
+void cpu_glu_up(struct op_ctx *base, float *h, const struct mat *gate, const struct mat *up, const float *y,
                 const struct routing *r, int n_tok);
-void cpu_glu_down(struct op_ctx *c, float *x, const struct mat *down, const float *h, const struct routing *r,
+void cpu_glu_down(struct op_ctx *base, float *x, const struct mat *down, const float *h, const struct routing *r,
                   int n_tok);
-void cpu_head(struct op_ctx *c, float *logits, const struct mat *w, const float *norm, float eps, const float *x,
+void cpu_head(struct op_ctx *base, float *logits, const struct mat *w, const float *norm, float eps, const float *x,
               const struct step *s);
 
 #endif

@@ -130,7 +130,7 @@ static void attend_block(const struct attn *a, float *own, const struct step_seq
 {
     int d = a->kv->d_head, pos0 = seq->pos + r0, row = seq->row + r0, n = n_row * a->n_group;
     float *part_o = own + attn_scratch(ATTN_MAX_ROWS, a->n_group, d);
-    float *m = part_o + n * d, *l = m + n, *part_m = l + n, *part_l = part_m + n;
+    float *m = part_o + (size_t)n * (size_t)d, *l = m + n, *part_m = l + n, *part_l = part_m + n;
     for (int i = 0; i < n; i++)
         begin(&m[i], &l[i], a->o + query_at(a, row, h, i), d);
     for (int split = 0; split < n_splits(pos0 + n_row - 1); split++) {
@@ -151,7 +151,8 @@ static void attend_block(const struct attn *a, float *own, const struct step_seq
                                      .scratch = own };
         a->c->k.attn_part(&p);
         for (int i = first * a->n_group, j = 0; i < n; i++, j++)
-            a->c->k.attn_merge(&m[i], &l[i], a->o + query_at(a, row, h, i), part_m[j], part_l[j], part_o + j * d, d);
+            a->c->k.attn_merge(&m[i], &l[i], a->o + query_at(a, row, h, i), part_m[j], part_l[j],
+                               part_o + (size_t)j * (size_t)d, d);
     }
     for (int i = 0; i < n; i++)
         finish(l[i], a->o + query_at(a, row, h, i), d);
@@ -194,6 +195,7 @@ static void attend_split(const struct wave *w, int h, int split, float *part, fl
 {
     const struct attn *a = w->a;
     int d = a->kv->d_head;
+    float *m = part + (size_t)a->n_group * (size_t)d;
     const struct attn_part p = { .kv = a->kv,
                                  .pages = w->seq->pages,
                                  .h_kv = h,
@@ -204,8 +206,8 @@ static void attend_split(const struct wave *w, int h, int split, float *part, fl
                                  .n_row = 1,
                                  .n_group = a->n_group,
                                  .pos0 = w->pos,
-                                 .m = part + a->n_group * d,
-                                 .l = part + a->n_group * (d + 1),
+                                 .m = m,
+                                 .l = m + a->n_group,
                                  .o = part,
                                  .scratch = own };
     a->c->k.attn_part(&p);
@@ -216,13 +218,15 @@ static void merge_head(const struct wave *w, int i)
 {
     const struct attn *a = w->a;
     struct cpu_ctx *c = a->c;
-    int d = a->kv->d_head, n_kv = a->kv->n_kv_head, g = i % a->n_group;
-    float *o = a->o + ((size_t)w->row * (size_t)a->n_head + (size_t)i) * (size_t)d, *m = c->rows + 2 * i, *l = m + 1;
+    int d = a->kv->d_head, n_kv = a->kv->n_kv_head;
+    size_t g = (size_t)(i % a->n_group), n_group = (size_t)a->n_group, d_head = (size_t)d;
+    float *o = a->o + ((size_t)w->row * (size_t)a->n_head + (size_t)i) * d_head, *m = c->rows + 2 * (size_t)i,
+          *l = m + 1;
     if (w->split0 == 0)
         begin(m, l, o, d);
     for (int s = 0; s < w->n_split; s++) {
         const float *part = c->parts + (size_t)(s * n_kv + i / a->n_group) * c->part_floats;
-        c->k.attn_merge(m, l, o, part[a->n_group * d + g], part[a->n_group * (d + 1) + g], part + g * d, d);
+        c->k.attn_merge(m, l, o, part[n_group * d_head + g], part[n_group * (d_head + 1) + g], part + g * d_head, d);
     }
     if (w->last)
         finish(*l, o, d);

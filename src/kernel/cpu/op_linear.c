@@ -43,8 +43,8 @@ static void rope_table_rows(void *arg, int ith, int nth)
             float *cs = p->cs + (size_t)(q->row + r) * 2 * (size_t)p->n_freq;
             for (int f = 0; f < p->n_freq; f++) {
                 double angle = (double)((float)(q->pos + r) * p->inv_freq[f]);
-                cs[2 * f] = (float)cos(angle);
-                cs[2 * f + 1] = (float)sin(angle);
+                *cs++ = (float)cos(angle);
+                *cs++ = (float)sin(angle);
             }
         }
     }

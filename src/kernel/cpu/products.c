@@ -103,6 +103,7 @@ void products_run(const struct product *p, int n, const struct cpu_ctx *c)
     int width = product_width(c, n_block, MIN(n_row, rows), n_out, mat_row_bytes(p->m));
     for (int i = 0; i < n; i++)
         n_panel += (p[i].m->n_out + width - 1) / width;
+    assert(n_panel >= 1);
     /* All panels of a block before the next block: its activations are in the cache then. */
     for (int item; (item = pool_next(c->pool)) < n_block * n_panel;) {
         int r0 = item / n_panel * rows, panel = item % n_panel, i = 0;

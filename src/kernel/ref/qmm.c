@@ -51,7 +51,7 @@ static void quantize_ref(const struct q8_rows *dst, int row, const float *x)
     memset(a, 0, dst->g_stride * sizeof *a);
     memset(sums, 0, dst->g_stride * sizeof *sums);
     for (int g = 0; g < dst->n_in / dst->group; g++) {
-        const float *xg = x + g * dst->group;
+        const float *xg = x + (size_t)g * (size_t)dst->group;
         float largest = 0;
         int sum = 0;
         for (int i = 0; i < dst->group; i++)

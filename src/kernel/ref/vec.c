@@ -19,11 +19,12 @@ static void rms_norm_ref(float *y, const float *x, const float *w, int n, float 
 
 static void rope_ref(float *x, const float *cs, int n_rot)
 {
-    for (int i = 0; i < n_rot / 2; i++) {
-        double u = (double)x[i], v = (double)x[i + n_rot / 2];
+    size_t half = (size_t)n_rot / 2;
+    for (size_t i = 0; i < half; i++) {
+        double u = (double)x[i], v = (double)x[i + half];
         double c = (double)cs[2 * i], s = (double)cs[2 * i + 1];
         x[i] = (float)(u * c - v * s);
-        x[i + n_rot / 2] = (float)(v * c + u * s);
+        x[i + half] = (float)(v * c + u * s);
     }
 }
 
@@ -69,11 +70,12 @@ static float load_element(const uint8_t *p, enum kv_type type, size_t i)
 
 static void kv_append_ref(const struct kv_layer *kv, int p, int slot, const float *k, const float *v)
 {
-    for (int h = 0; h < kv->n_kv_head; h++) {
+    size_t d_head = (size_t)kv->d_head;
+    for (int h = 0; h < kv->n_kv_head; h++, k += d_head, v += d_head) {
         uint8_t *keys = kv_keys(kv, p, h), *values = kv_values(kv, p, h);
-        for (int d = 0; d < kv->d_head; d++) {
-            store_element(keys, kv->type, (size_t)(d * KV_PAGE_TOK + slot), k[h * kv->d_head + d]);
-            store_element(values, kv->type, (size_t)(slot * kv->d_head + d), v[h * kv->d_head + d]);
+        for (size_t d = 0; d < d_head; d++) {
+            store_element(keys, kv->type, d * KV_PAGE_TOK + (size_t)slot, k[d]);
+            store_element(values, kv->type, (size_t)slot * d_head + d, v[d]);
         }
     }
 }
@@ -83,13 +85,14 @@ static void attend(const struct attn_part *p, const float *q, int j0, int j1, fl
                    float *scores)
 {
     const struct kv_layer *kv = p->kv;
+    size_t d_head = (size_t)kv->d_head;
     double sum = 0;
     *m = -INFINITY;
     for (int j = j0; j < j1; j++) {
         const uint8_t *keys = kv_keys(kv, p->pages[j / KV_PAGE_TOK], p->h_kv);
         double dot = 0;
-        for (int d = 0; d < kv->d_head; d++)
-            dot += (double)q[d] * (double)load_element(keys, kv->type, (size_t)(d * KV_PAGE_TOK + j % KV_PAGE_TOK));
+        for (size_t d = 0; d < d_head; d++)
+            dot += (double)q[d] * (double)load_element(keys, kv->type, d * KV_PAGE_TOK + (size_t)(j % KV_PAGE_TOK));
         scores[j - j0] = (float)(dot * (double)p->scale);
         *m = fmaxf(*m, scores[j - j0]);
     }
@@ -98,11 +101,11 @@ static void attend(const struct attn_part *p, const float *q, int j0, int j1, fl
         sum += (double)scores[j - j0];
     }
     *l = (float)sum;
-    for (int d = 0; d < kv->d_head; d++) {
+    for (size_t d = 0; d < d_head; d++) {
         double out = 0;
         for (int j = j0; j < j1; j++) {
             const uint8_t *values = kv_values(kv, p->pages[j / KV_PAGE_TOK], p->h_kv);
-            size_t at = (size_t)((j % KV_PAGE_TOK) * kv->d_head + d);
+            size_t at = (size_t)(j % KV_PAGE_TOK) * d_head + d;
             out += (double)scores[j - j0] * (double)load_element(values, kv->type, at);
         }
         o[d] = (float)out;

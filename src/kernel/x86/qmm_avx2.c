@@ -11,6 +11,7 @@
  * 4-bit weights are used as they lie: 32 packed bytes are the even elements of 64 in their low halves and the odd ones in the high
  * halves, and x̂ is stored likewise, 32 even elements, then 32 odd ones. Other widths are unpacked in natural order.
  * SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <immintrin.h>
 #include <string.h>
 
@@ -45,8 +46,8 @@ static struct unpack unpack_init(int bits)
 {
     uint8_t first[32], second[32];
     uint16_t up[16];
-    for (int i = 0; i < 16; i++) {
-        int bit = i % 8 * bits;
+    for (size_t i = 0; i < 16; i++) {
+        int bit = (int)(i % 8) * bits;
         first[2 * i] = (uint8_t)(bit / 8);
         first[2 * i + 1] = (uint8_t)(bit / 8 + 1);
         second[2 * i] = (uint8_t)((bits + bit / 8) & 15);
@@ -62,7 +63,7 @@ QMM_INLINE __m256i unpack32(const struct unpack *u, const uint8_t *p)
     if (u->bits == 8)
         return load(p);
     __m256i v = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const void *)p)),
-                                        _mm_loadu_si128((const void *)(p + 2 * u->bits)), 1);
+                                        _mm_loadu_si128((const void *)(p + u->n_bytes / 2)), 1);
     __m256i a = _mm256_mullo_epi16(_mm256_shuffle_epi8(v, u->first), u->up);
     __m256i b = _mm256_mullo_epi16(_mm256_shuffle_epi8(v, u->second), u->up);
     return _mm256_packus_epi16(_mm256_srl_epi16(a, u->down), _mm256_srl_epi16(b, u->down));
@@ -199,8 +200,8 @@ QMM_INLINE void dot_vector(__m256i v[TILE_ROW], struct shape s, const uint8_t *w
     for (int unit = 0; unit < n_unit; unit += n_pair) {
         __m256i a[TILE_ROW], b[TILE_ROW]; /* pairs of products in 16 bits; WIDE: of the low and the high halves */
         for (int k = 0; k < n_pair; k++) {
-            const uint8_t *at = w + (unit + k) * unit_bytes;
-            const size_t x = i + (size_t)((unit + k) * unit_in);
+            const size_t n = (size_t)unit + (size_t)k, x = i + n * (size_t)unit_in;
+            const uint8_t *at = w + n * (size_t)unit_bytes;
             __m256i all = s.kind == BYTES ? unpack32(s.u, at) : load(at);
             __m256i lo = s.kind == BYTES ? all : _mm256_and_si256(all, low);
             __m256i hi = _mm256_and_si256(_mm256_srli_epi16(all, 4), low);
@@ -242,7 +243,7 @@ QMM_INLINE void dot_groups(__m256i dot[TILE_ROW], struct shape s, const uint8_t 
             for (int r = 0; r < s.n_row; r++)
                 one[r] = _mm256_setzero_si256();
             if (vec < n_vec)
-                dot_vector(one, s, w + vec * vec_bytes, q, i + (size_t)(vec * vec_in));
+                dot_vector(one, s, w + (size_t)vec * (size_t)vec_bytes, q, i + (size_t)vec * (size_t)vec_in);
             for (int r = 0; r < s.n_row; r++)
                 v[r][j] = one[r];
         }
@@ -283,9 +284,9 @@ QMM_INLINE void tile(const struct qmm *p, const struct qmm_source *src, struct s
         const uint8_t *from = readable(w, (size_t)(n_in * bits / 8), (size_t)half_bytes + 32, src->w_end, staged);
         __m256i dot[TILE_ROW];
         if (n_in == half_in)
-            dot_groups(dot, s, from, HALF, q, (size_t)(g * s.group));
+            dot_groups(dot, s, from, HALF, q, (size_t)g * (size_t)s.group);
         else
-            dot_groups(dot, s, from, (n_in + vec_in - 1) / vec_in, q, (size_t)(g * s.group));
+            dot_groups(dot, s, from, (n_in + vec_in - 1) / vec_in, q, (size_t)g * (size_t)s.group);
         const size_t at = (size_t)g * (t == DTYPE_F32 ? 4 : 2);
         const __m256 sg = load_first(scale + at, t, n_g - g, src->s_end);
         const __m256 bg = load_first(bias + at, t, n_g - g, src->b_end);
@@ -360,17 +361,17 @@ static void panel_scales(float (*y)[PANEL_OUT], const uint8_t *p, const uint8_t 
 }
 
 /* Units j .. j + 7 of the panel from 8 transposed vectors. */
-QMM_INLINE void panel_put(struct panel *panel, struct shape s, int unit, const __m256i v[8])
+QMM_INLINE void panel_put(struct panel *panel, struct shape s, size_t unit, const __m256i v[8])
 {
     const __m256i low = _mm256_set1_epi8(15);
-    const int n_unit = s.group / 4;
-    for (int k = 0; k < 8; k++) {
+    const size_t n_unit = (size_t)s.group / 4;
+    for (size_t k = 0; k < 8; k++) {
         __m256i hi = _mm256_and_si256(_mm256_srli_epi16(v[k], 4), low), lo = _mm256_and_si256(v[k], low);
         if (s.kind == NIBBLES) {
             _mm256_storeu_si256((void *)panel->w[2 * (unit + k)], lo);
             _mm256_storeu_si256((void *)panel->w[2 * (unit + k) + 1], hi);
         } else if (s.kind == WIDE) {
-            int at = (unit + k) / n_unit * 2 * n_unit + (unit + k) % n_unit;
+            size_t at = (unit + k) / n_unit * 2 * n_unit + (unit + k) % n_unit;
             _mm256_storeu_si256((void *)panel->w[at], hi);
             _mm256_storeu_si256((void *)panel->w[at + n_unit], lo);
         } else {
@@ -383,7 +384,8 @@ QMM_INLINE void panel_fill(struct panel *panel, const struct qmm *p, const struc
                            int o, int n_out)
 {
     const int row_bytes = (int)src->w_bytes, vec_bytes = s.kind == NIBBLES ? 32 : s.u->n_bytes;
-    for (int at = 0, unit = 0; at < row_bytes; at += vec_bytes, unit += 8) {
+    size_t unit = 0;
+    for (int at = 0; at < row_bytes; at += vec_bytes, unit += 8) {
         __m256i v[8];
         for (int k = 0; k < 8; k++) {
             uint8_t staged[32];
@@ -419,17 +421,17 @@ QMM_INLINE void panel_dot(__m256i dot[PANEL_ROW], const struct panel *panel, str
     for (int r = 0; r < s.n_row; r++)
         dot[r] = _mm256_setzero_si256();
     for (int plane = 0; plane < n_plane; plane++) {
-        const uint8_t *w = panel->w[(g * n_plane + plane) * n_unit][0];
+        const uint8_t *w = panel->w[((size_t)g * (size_t)n_plane + (size_t)plane) * (size_t)n_unit][0];
         for (int r = 0; r < s.n_row && plane; r++)
             dot[r] = _mm256_slli_epi32(dot[r], 4);
-        for (int unit = 0; unit < n_unit; unit += n_run, w += n_run * 32) {
+        for (int unit = 0; unit < n_unit; unit += n_run, w += (size_t)n_run * 32) {
             /* nibbles: units alternate between even and odd elements; groups of 128 span two blocks of 64 */
             const int at = s.kind == NIBBLES ? from + unit / 16 * 64 + unit % 16 * 2 : from + 4 * unit;
             __m256i sum[PANEL_ROW];
 #pragma GCC unroll 8
             for (int k = 0; k < n_run; k++) {
                 const int x = at + (s.kind == NIBBLES ? k / 2 * 4 + k % 2 * 32 : 4 * k);
-                const __m256i wk = load(w + 32 * k);
+                const __m256i wk = load(w + 32 * (size_t)k);
                 for (int r = 0; r < s.n_row; r++) {
                     __m256i c = _mm256_maddubs_epi16(wk, broadcast4(q[r] + x));
                     sum[r] = k ? _mm256_add_epi16(sum[r], c) : c;
@@ -513,19 +515,19 @@ QMM_INLINE void many_rows(const struct qmm *p, struct shape s, int n_run)
 #define INSTANCES(name, kind_, n_run)                                                                                  \
     static void name##_32(const struct qmm *p, const struct unpack *u)                                                 \
     {                                                                                                                  \
-        few_rows(p, (struct shape){ .u = u, .kind = kind_, .group = 32 });                                             \
+        few_rows(p, (struct shape){ .u = u, .kind = (kind_), .group = 32 });                                           \
     }                                                                                                                  \
     static void name##_64(const struct qmm *p, const struct unpack *u)                                                 \
     {                                                                                                                  \
-        few_rows(p, (struct shape){ .u = u, .kind = kind_, .group = 64 });                                             \
+        few_rows(p, (struct shape){ .u = u, .kind = (kind_), .group = 64 });                                           \
     }                                                                                                                  \
     static void name##_128(const struct qmm *p, const struct unpack *u)                                                \
     {                                                                                                                  \
-        few_rows(p, (struct shape){ .u = u, .kind = kind_, .group = 128 });                                            \
+        few_rows(p, (struct shape){ .u = u, .kind = (kind_), .group = 128 });                                          \
     }                                                                                                                  \
     static void name##_many(const struct qmm *p, const struct unpack *u)                                               \
     {                                                                                                                  \
-        many_rows(p, (struct shape){ .u = u, .kind = kind_, .group = p->m->group }, n_run);                            \
+        many_rows(p, (struct shape){ .u = u, .kind = (kind_), .group = p->m->group }, n_run);                          \
     }
 INSTANCES(nibbles, NIBBLES, 8)
 INSTANCES(bytes, BYTES, 2)
@@ -538,6 +540,7 @@ static void qmm_q8_avx2(const struct qmm *p)
                                           { bytes_32, bytes_64, bytes_128, bytes_many },
                                           { wide_32, wide_64, wide_128, wide_many } };
     const struct mat *m = p->m;
+    assert(m->mode == QUANT_AFFINE);
     const struct unpack u = unpack_init(m->bits);
     int form = p->n_row >= PANEL_MIN_ROW && m->n_in <= PANEL_IN ? 3 : m->group == 32 ? 0 : m->group == 64 ? 1 : 2;
     forms[m->bits == 4 ? NIBBLES : m->bits == 8 ? WIDE : BYTES][form](p, &u);
@@ -583,7 +586,9 @@ static void dequant_row(float *y, const struct mat *m, const struct qmm_source *
                         int i0, int n)
 {
     const uint8_t *w = src->w + (size_t)o * src->w_bytes + (size_t)i0 * (size_t)m->bits / 8;
-    const uint8_t *scale = src->s + (size_t)o * src->s_bytes, *bias = src->b + (size_t)o * src->s_bytes;
+    const uint8_t *scale = src->s + (size_t)o * src->s_bytes, *bias = NULL;
+    if (m->mode == QUANT_AFFINE)
+        bias = src->b + (size_t)o * src->s_bytes;
     for (int i = 0; i < n; i += 32, w += u->n_bytes) {
         uint8_t code[32], staged[32];
         const uint8_t *from = readable(w, (size_t)(MIN(32, n - i) * m->bits / 8), 32, src->w_end, staged);
@@ -627,7 +632,7 @@ QMM_INLINE void f32_tile(f32_lanes *lanes, const float (*w)[F32_IN], const float
     for (int r = 0; r < n_row; r++)
         for (int k = 0; k < F32_PAIR; k++)
             for (int h = 0; h < 2; h++)
-                acc[r][k][h] = _mm256_loadu_ps(lanes[r][o + k] + 8 * h);
+                acc[r][k][h] = _mm256_loadu_ps(lanes[r][o + k] + 8 * (size_t)h);
     for (int i = 0; i < n; i += 16) {
         for (int h = 0; h < 2; h++) {
             const int at = i + 8 * h;
@@ -642,7 +647,7 @@ QMM_INLINE void f32_tile(f32_lanes *lanes, const float (*w)[F32_IN], const float
     for (int r = 0; r < n_row; r++)
         for (int k = 0; k < F32_PAIR; k++)
             for (int h = 0; h < 2; h++)
-                _mm256_storeu_ps(lanes[r][o + k] + 8 * h, acc[r][k][h]);
+                _mm256_storeu_ps(lanes[r][o + k] + 8 * (size_t)h, acc[r][k][h]);
 }
 
 /* Rows r0 .. r0 + n_row - 1 and outputs o .. o + n_out - 1. */

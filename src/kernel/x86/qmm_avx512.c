@@ -11,6 +11,7 @@
  * Loads are whole vectors wherever the matrix's memory goes on that far, masked only at its end: the hardware does not prefetch
  * for masked loads, which makes them three to five times slower on weights that come from memory.
  * SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <immintrin.h>
 #include <string.h>
 
@@ -190,8 +191,8 @@ QMM_INLINE void dot_groups(__m512i dot[TILE_ROW], struct shape s, const uint8_t 
                 const int unit = (4 * k + j) * s.n_part + part;
                 if (unit >= n_unit)
                     continue;
-                const __m512i packed = _mm512_loadu_si512(w + unit * unit_bytes);
-                const size_t x = i + (size_t)(unit * unit_in);
+                const __m512i packed = _mm512_loadu_si512(w + (size_t)unit * (size_t)unit_bytes);
+                const size_t x = i + (size_t)unit * (size_t)unit_in;
                 if (s.nibbles) {
                     __m512i even = _mm512_and_si512(packed, low);
                     __m512i odd = _mm512_and_si512(_mm512_srli_epi16(packed, 4), low);
@@ -243,9 +244,9 @@ QMM_INLINE void tile(const struct qmm *p, const struct qmm_source *src, struct s
         }
         __m512i dot[TILE_ROW];
         if (n_in == step)
-            dot_groups(dot, s, from, s.n_vec * s.n_part, q, (size_t)(g * group));
+            dot_groups(dot, s, from, s.n_vec * s.n_part, q, (size_t)g * (size_t)group);
         else
-            dot_groups(dot, s, from, (n_in + unit_in - 1) / unit_in, q, (size_t)(g * group));
+            dot_groups(dot, s, from, (n_in + unit_in - 1) / unit_in, q, (size_t)g * (size_t)group);
         const size_t at = (size_t)g * (t == DTYPE_F32 ? 4 : 2);
         const __m512 sg = load_first(scale + at, t, n_g - g, src->s_end);
         const __m512 bg = load_first(bias + at, t, n_g - g, src->b_end);
@@ -384,7 +385,7 @@ QMM_INLINE void panel_rows(const struct qmm *p, const struct panel *panel, bool 
         for (int r = 0; r < n_row; r++)
             acc[r] = _mm512_setzero_ps();
         for (int g = qmm_lane_visited(c); g < n_g; g += QMM_LANES) {
-            const uint8_t *w = panel->w[g * n_unit][0];
+            const uint8_t *w = panel->w[(size_t)g * (size_t)n_unit][0];
             /* 4 bits: within each 128 elements the even ones lie before the odd ones */
             const int i = g * group, from = nibbles ? i / 128 * 128 + i % 128 / 2 : i, next = nibbles ? 64 : 4;
             __m512i dot[2][PANEL_ROW];
@@ -482,6 +483,7 @@ static void many_bytes(const struct qmm *p, const struct unpack *u)
 static void qmm_q8_avx512(const struct qmm *p)
 {
     const struct mat *m = p->m;
+    assert(m->mode == QUANT_AFFINE);
     bool many = p->n_row >= PANEL_MIN_ROW && m->n_in <= PANEL_IN;
     if (m->bits == 4) {
         if (many)
@@ -541,7 +543,9 @@ static void dequant_row(float *y, const struct mat *m, const struct qmm_source *
                         int i0, int n)
 {
     const uint8_t *w = src->w + (size_t)o * src->w_bytes + (size_t)i0 * (size_t)m->bits / 8;
-    const uint8_t *scale = src->s + (size_t)o * src->s_bytes, *bias = src->b + (size_t)o * src->s_bytes;
+    const uint8_t *scale = src->s + (size_t)o * src->s_bytes, *bias = NULL;
+    if (m->mode == QUANT_AFFINE)
+        bias = src->b + (size_t)o * src->s_bytes;
     const __m512 e2m1 = _mm512_loadu_ps(num_e2m1);
     for (int i = 0; i < n; i += 64, w += u->n_bytes) {
         uint8_t code[64];
