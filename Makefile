@@ -5,6 +5,7 @@
 #   make                     release          make SAN=address,undefined     build/asan
 #   make STATIC=1            build/static     make SAN=thread                build/tsan
 #   make CROSS=aarch64       build/aarch64
+# V=1 shows the whole commands.
 
 all:
 
@@ -29,6 +30,10 @@ PKG_CONFIG := pkg-config
 endif
 
 B := build/$(MODE)
+# $(call say,CC,FILE) before a command: one short line in its place, unless V=1 asks for the command itself.
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
+# For $(MAKE) in a recipe: all processors, unless the caller said how many.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 PACKAGES := json-c yajl libpcre2-8 libutf8proc libedit
 
 CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc
@@ -54,14 +59,14 @@ SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan test-aarch64 \
-        bench fuzz lint format compdb check clean help objects tests
-.SECONDARY: $(SUPPORT)
+.PHONY: all deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan \
+        test-aarch64 bench fuzz lint format compdb check clean help objects tests
+.SECONDARY:
 
 all: $(B)/octet $(if $(filter release,$(MODE)),octet)
 
 octet: build/release/octet ## the program, as ./octet
-	ln -sf $< $@
+	@ln -sf $< $@
 
 # What the objects depend on besides their sources: compiler and flags.
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
@@ -71,23 +76,24 @@ FORCE:
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
+	$(call say,CC,$<) \
 	$(CC) $(CPPFLAGS) $(if $(filter tests/%,$<),-Itests) $(CFLAGS) $(ISA) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIB): $(filter-out $(B)/src/cli/main.o,$(OBJ))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@) $(AR) rcs $@ $^
 
 $(B)/octet: $(B)/src/cli/main.o $(LIB)
-	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 $(B)/tests/%: $(B)/tests/%.o $(SUPPORT) $(LIB)
-	$(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
 
 $(B)/bench/%: $(B)/bench/%.o $(LIB)
-	$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 objects: $(OBJ)
-tests: $(call TESTS,unit) $(call TESTS,kernel) $(call TESTS,model) ## build all test programs
+tests: $(call TESTS,unit) $(call TESTS,kernel) $(call TESTS,model) $(call TESTS,cli) ## build all test programs
 
 # What is missing is installed once; where all is there this costs a moment.
 deps: ## install what is missing (Debian packages)
@@ -97,7 +103,7 @@ deps-aarch64: ## install what the cross build and its emulator need
 	@sh tools/deps.sh aarch64
 
 demo: deps ## build, and let the demonstration model answer three prompts
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(PARALLEL) --no-print-directory all
 	@OCTET=./octet sh tools/demo.sh
 
 bench/%: $(B)/bench/% ;
@@ -108,7 +114,11 @@ RUNTESTS := RUN='$(RUN)' sh tools/runtests.sh
 UNIT = $(call TESTS,unit)
 KERNEL = $(call TESTS,kernel)
 MODEL = $(call TESTS,model)
-SHELL_TESTS := $(sort $(wildcard tests/cli/*.sh))
+CLI = $(call TESTS,cli)
+SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
+# What the sanitizers are for: input that nobody made with care, and threads.
+SANITIZED = $(UNIT) $(KERNEL) $(B)/tests/cli/test_bad_input
+THREADED = $(B)/tests/unit/test_pool $(B)/tests/kernel/test_ops
 
 test-unit: $(UNIT) ## modules of base to cli
 	@$(RUNTESTS) $^
@@ -116,35 +126,36 @@ test-kernel: $(KERNEL) ## kernels against the reference, operations
 	@$(RUNTESTS) $^
 test-model: $(MODEL) ## checkpoints against golden logits, determinism
 	@$(RUNTESTS) -t 1200 $^
-test-cli: $(B)/octet ## the commands
-	@OCTET=$(B)/octet $(RUNTESTS) $(SHELL_TESTS)
-test-asan: ## unit and kernel tests and the commands under ASan and UBSan
-	@$(MAKE) --no-print-directory SAN=address,undefined OPT=-O1 test-sanitized
+test-cli: $(CLI) $(B)/octet ## the commands
+	@OCTET=$(B)/octet $(RUNTESTS) $(CLI) $(SHELL_TESTS)
+test-asan: ## unit and kernel tests and bad input under ASan and UBSan
+	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 test-sanitized
 test-tsan: ## what uses threads under TSan
-	@$(MAKE) --no-print-directory SAN=thread OPT=-O1 test-threads
+	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 test-threads
 test-aarch64: ## unit, kernel and model tests of the aarch64 build, emulated
-	@$(MAKE) --no-print-directory CROSS=aarch64 test-emulated
+	@$(MAKE) $(PARALLEL) --no-print-directory CROSS=aarch64 test-emulated
 
-.PHONY: test-sanitized test-threads test-emulated test-native
-test-sanitized: $(UNIT) $(KERNEL) $(B)/octet
-	@OCTET=$(B)/octet $(RUNTESTS) $(UNIT) $(KERNEL) tests/cli/bad_input.sh
-test-threads: $(B)/tests/unit/test_pool $(B)/tests/kernel/test_ops
-	@$(RUNTESTS) $^
+.PHONY: sanitized threaded test-sanitized test-threads test-emulated
+sanitized: $(SANITIZED) $(B)/octet
+threaded: $(THREADED)
+test-sanitized: sanitized
+	@$(RUNTESTS) $(SANITIZED)
+test-threads: threaded
+	@$(RUNTESTS) $(THREADED)
 test-emulated: $(UNIT) $(KERNEL) $(MODEL)
 	@$(RUNTESTS) -t 3000 $^
 
 # One list, so that the last line sums over everything.
 test: deps test-vocab ## everything that README promises, in minutes
-	@$(MAKE) --no-print-directory tests all
-	@$(MAKE) --no-print-directory SAN=address,undefined OPT=-O1 tests all
-	@$(MAKE) --no-print-directory SAN=thread OPT=-O1 build/tsan/tests/unit/test_pool build/tsan/tests/kernel/test_ops
-	@OCTET=./octet $(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(SHELL_TESTS) \
-	    $(patsubst build/release/%,build/asan/%,$(UNIT) $(KERNEL)) tests/cli/bad_input_asan.sh \
-	    build/tsan/tests/unit/test_pool build/tsan/tests/kernel/test_ops
+	@$(MAKE) $(PARALLEL) --no-print-directory tests all
+	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 sanitized
+	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 threaded
+	@$(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(CLI) $(SHELL_TESTS) \
+	    $(SANITIZED:build/release/%=build/asan/%) $(THREADED:build/release/%=build/tsan/%)
 
-test-full: ## every golden sequence and every prompt with a known answer, on both paths
-	@$(MAKE) --no-print-directory tests all
-	@OCTET=./octet OCTET_TEST_FULL=1 $(RUNTESTS) -t 6000 $(B)/tests/model/test_mini_golden tests/cli/answers.sh
+test-full: ## every golden sequence and every prompt with a known answer, on both paths, with the figures
+	@$(MAKE) $(PARALLEL) --no-print-directory tests all
+	@OCTET_TEST_FULL=1 $(RUNTESTS) -v -t 6000 $(B)/tests/model/test_mini_golden $(B)/tests/model/test_greedy tests/cli/test_answers.sh
 
 test-vocab: ## fetch the real Qwen3 vocabulary for the tokeniser's tests
 	@sh tools/fetch-test-vocab.sh || echo "test-vocab: not available; its tests will be skipped"
@@ -175,7 +186,7 @@ format: ## clang-format every source
 	clang-format -i $(FORMATTED)
 
 check: ## what continuous integration runs
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) $(PARALLEL) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
 
 compdb: ## compile_commands.json for editors
@@ -190,11 +201,13 @@ FUZZ_OBJ := $(FUZZ_SRC:%.c=build/fuzz/%.o)
 build/fuzz/%_avx2.o build/fuzz/%_avx512.o: ISA += -mavx2
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
+	$(call say,CC,$<) \
 	clang $(CPPFLAGS) -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
 	    $(call isa_of,$<) $(PKG_CFLAGS) -c $< -o $@
 build/fuzz/liboctet.a: $(FUZZ_OBJ)
 	@rm -f $@; $(AR) rcs $@ $^
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/liboctet.a
+	$(call say,LD,$@) \
 	clang $(CPPFLAGS) -Itests -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(PKG_CFLAGS) $^ -o $@ $(LDLIBS)
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## libFuzzer targets, FUZZ_SECONDS (60) each
 	@for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; echo "fuzz $$f"; \

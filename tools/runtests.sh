@@ -1,47 +1,57 @@
 #!/bin/sh
 # runtests.sh - runs test programs and shell tests, shows those that fail in full, and ends with "N passed, N failed" (", N skipped").
 #
-#   runtests.sh [-t SECONDS] PROGRAM...
+#   runtests.sh [-t SECONDS] [-v] PROGRAM...
 #
-# A cmocka program counts its tests; one that crashes, exceeds its time or ends without a summary counts one failure more. A shell test counts
-# as one; exit code 77 means that it was skipped, and its last line says why. $RUN runs a program (an emulator).
+# A program of cmocka tests counts these; a shell test says in its last line how many passed, failed and were skipped. What crashes, exceeds
+# its time or ends without a summary counts at least one failure. What was skipped is shown with its reason; with -v everything is
+# shown. $RUN runs a program (an emulator).
 # SPDX-License-Identifier: MIT
-limit=600
-if [ "$1" = -t ]; then limit=$2; shift 2; fi
+limit=600 verbose=
+while :; do
+    case $1 in
+    -t) limit=$2; shift 2 ;;
+    -v) verbose=1; shift ;;
+    *) break ;;
+    esac
+done
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 passed=0 failed=0 skipped=0
 
-count() { # the number of lines that hold the pattern
-    grep -c "$1" "$out"
+said() { # the number before the word in the last line of a shell test
+    tail -n 1 "$out" | sed -n 's/^\(.* \)\{0,1\}\([0-9][0-9]*\) '"$1"'.*/\2/p' | grep . || echo 0
+}
+
+tests() { # how many tests of a cmocka program ended so; failed and skipped ones are named twice, the second time in its summary
+    sed -n 's/^\[ *'"$1"' *\] \([A-Za-z0-9_]*\)$/\1/p' "$out" | sort -u | wc -l
 }
 
 for program; do
     start=$(date +%s)
-    CMOCKA_MESSAGE_OUTPUT=STDOUT timeout "$limit" $RUN "$program" >"$out" 2>&1 </dev/null
-    rc=$?
-    p=0 f=0 s=0
     case $program in
     *.sh)
-        case $rc in 0) p=1 ;; 77) s=1 ;; *) f=1 ;; esac
+        timeout "$limit" sh "$program" >"$out" 2>&1 </dev/null
+        rc=$?
+        p=$(said passed) f=$(said failed) s=$(said skipped)
         ;;
     *)
-        p=$(count '^\[       OK \]') f=$(count '^\[  FAILED  \] [a-z0-9_]*$') s=$(count '^\[  SKIPPED \] [a-z0-9_]*$')
-        # cmocka prints a failed or skipped test once where it happens and once in its summary.
-        bad=$(sed -n 's/^\[  FAILED  \] \([a-z0-9_]*\)$/\1/p' "$out" | sort -u | wc -l) f=$((bad))
-        s=$(sed -n 's/^\[  SKIPPED \] \([a-z0-9_]*\)$/\1/p' "$out" | sort -u | wc -l)
-        [ $rc -eq 0 ] || [ "$f" -gt 0 ] || f=1
-        [ $((p + f + s)) -gt 0 ] || f=1
+        CMOCKA_MESSAGE_OUTPUT=STDOUT timeout "$limit" $RUN "$program" >"$out" 2>&1 </dev/null
+        rc=$?
+        p=$(tests OK) f=$(tests FAILED) s=$(tests SKIPPED)
         ;;
     esac
+    if [ $rc -ne 0 ] && [ "$f" -eq 0 ] || [ $((p + f + s)) -eq 0 ]; then
+        f=$((f + 1))
+    fi
     took=$(($(date +%s) - start))
     note=
     [ $rc -ne 124 ] || note=" (stopped after $limit s)"
     echo "$program: $p passed, $f failed, $s skipped, $took s$note"
-    if [ "$f" -gt 0 ]; then
+    if [ "$f" -gt 0 ] || [ -n "$verbose" ]; then
         sed 's/^/    /' "$out"
     elif [ "$s" -gt 0 ]; then
-        grep -i 'skip' "$out" | grep -v '^\[' | sed 's/^/    /'
+        grep -i '^ *skip' "$out" | sed 's/^/    /'
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done

@@ -4,14 +4,17 @@
 #   run CODE ARGUMENT...     runs octet (standard input: the file $stdin, otherwise nothing); anything but CODE fails
 #   out_is TEXT              standard output is exactly TEXT and a newline
 #   out_has, err_has REGEX   a line of it matches
+#   field NAME               the first value of that name in the JSON on standard output
 #   ok NAME                  the checks since the last ok make one test
+#   skip NAME REASON         a test that cannot be made here
 #
-# OCTET names the program. The last line is "N passed, N failed"; the exit status is 1 if anything failed.
+# OCTET names the program. The last line is "N passed, N failed[, N skipped]"; the exit status is 1 if anything failed.
 OCTET=${OCTET:-build/release/octet}
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 passed=0
 failed=0
+skipped=0
 bad=
 stdin=/dev/null
 
@@ -21,12 +24,12 @@ complain() {
 }
 
 run() {
-	want=$1
+	wanted_status=$1
 	shift
 	"$OCTET" "$@" <"$stdin" >"$tmp/out" 2>"$tmp/err"
-	code=$?
-	[ "$code" = "$want" ] || {
-		complain "octet $*: exit code $code, expected $want"
+	status=$?
+	[ "$status" = "$wanted_status" ] || {
+		complain "octet $*: exit code $status, expected $wanted_status"
 		sed 's/^/    /' "$tmp/err"
 	}
 }
@@ -54,9 +57,14 @@ err_is_empty() {
 	[ ! -s "$tmp/err" ] || complain "standard error is not empty: $(cat "$tmp/err")"
 }
 
-# field NAME: the number, string or null that standard output, one line of JSON, has under that name.
+# field NAME: the number, string or null that standard output, one line of JSON, has first under that name.
 field() {
-	sed -n 's/.*"'"$1"'": \("[^"]*"\|[-+.0-9e]*\|null\|true\|false\)[],} ].*/\1/p' "$tmp/out"
+	awk -v key="\"$1\": " '
+		at = index($0, key) {
+			rest = substr($0, at + length(key))
+			if (match(rest, /^("([^"\\]|\\.)*"|[-+.0-9a-z]+)/))
+				print substr(rest, 1, RLENGTH)
+		}' "$tmp/out"
 }
 
 field_is() {
@@ -82,8 +90,18 @@ ok() {
 	bad=
 }
 
+skip() {
+	skipped=$((skipped + 1))
+	bad=
+	echo "skip $1: $2"
+}
+
 finish() {
-	echo "$passed passed, $failed failed"
+	if [ "$skipped" = 0 ]; then
+		echo "$passed passed, $failed failed"
+	else
+		echo "$passed passed, $failed failed, $skipped skipped"
+	fi
 	[ "$failed" = 0 ]
 	exit
 }

@@ -19,6 +19,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "support/program.h"
+
 /* WAIT_MS bounds how long anything expected may take; a test that passes never waits for it. */
 enum { MAX_ARGS = 16, OUTPUT_BYTES = 1 << 20, WAIT_MS = 60000 };
 
@@ -29,12 +31,6 @@ struct chat {
     char *out;
     size_t n, seen;
 };
-
-static const char *program(void)
-{
-    const char *p = getenv("OCTET");
-    return p ? p : "build/release/octet";
-}
 
 static void run_child(const char *tty, char **argv)
 {
@@ -53,7 +49,7 @@ static void run_child(const char *tty, char **argv)
 /* Starts octet run models/octet-mini with the further arguments up to NULL. */
 static void start(struct chat *c, ...)
 {
-    char *argv[MAX_ARGS] = { (char *)program(), (char *)"run", (char *)"models/octet-mini" };
+    char *argv[MAX_ARGS] = { (char *)program_path(), (char *)"run", (char *)"models/octet-mini" };
     va_list ap;
     va_start(ap, c);
     int n = 3;
@@ -277,12 +273,10 @@ static void ctrl_c_ends_a_single_answer_with_code_130(void **state)
     assert_int_equal(end(&c), 130);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    if (access(program(), X_OK) != 0) {
-        printf("skipped: %s is not there (OCTET names the program)\n", program());
-        return 0;
-    }
+    (void)argc;
+    program_init(argv[0]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_remember_what_was_said),
         cmocka_unit_test(commands_do_what_help_says),
@@ -292,5 +286,5 @@ int main(void)
         cmocka_unit_test(a_conversation_that_is_too_long_says_so),
         cmocka_unit_test(ctrl_c_ends_a_single_answer_with_code_130),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("chat", tests, NULL, NULL);
 }

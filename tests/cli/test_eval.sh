@@ -5,29 +5,29 @@
 mini=models/octet-mini
 golden=tests/data/golden
 
-# bounds PRECISION MEAN_KL TOP1: over all golden sequences of at most 1,000 tokens; nll over those of at most 100.
+short=
+for i in 0 1 2 3; do
+	short="$short $golden/logits-$i?.safetensors"
+done
+short=$(echo $short $golden/logits-4[0-3].safetensors | sed 's/[^ ]*safetensors/--golden &/g')
+
+# bounds PRECISION MEAN_KL TOP1 MAX_ABS: over all golden sequences of at most 1,000 tokens; nll over those of at most 100.
 bounds() {
-	set -- "$1" "$2" "$3" --json --precision "$1" $mini
-	precision=$1 mean_kl=$2 top1=$3
-	shift 3
-	for f in $golden/logits-0?.safetensors $golden/logits-1?.safetensors $golden/logits-2?.safetensors \
-		$golden/logits-3?.safetensors $golden/logits-40.safetensors $golden/logits-41.safetensors \
-		$golden/logits-42.safetensors $golden/logits-43.safetensors; do
-		set -- "$@" --golden "$f"
-	done
-	run 0 eval "$@"
+	run 0 eval $mini --json --precision "$1" $short
 	field_is files 44
-	at_most mean_kl "$mean_kl"
-	at_least top1 "$top1"
-	at_most max_abs 1
+	at_most mean_kl "$2"
+	at_least top1 "$3"
+	at_most max_abs "$4"
 	at_least max_kl "$(field median_kl)"
 	field_is nll_positions 963
 	at_least nll 0.43836
 	at_most nll 0.44010
-	ok "stored logits, $precision"
+	ok "stored logits, $1"
 }
-bounds f32 1e-5 0.999
-bounds int8 2e-4 0.995
+# The largest difference of 2.5 million logits, nearly all of them of tokens that never come: 4e-5 on the exact path; with
+# activations in 8 bits 1.2 to 1.5, of logits between -22 and 34.
+bounds f32 1e-5 0.999 1e-3
+bounds int8 2e-4 0.995 2.5
 
 run 0 eval $mini --golden $golden/logits-00.safetensors
 out_has '^positions  29$'
