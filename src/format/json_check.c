@@ -17,7 +17,7 @@ struct scan {
     const char *what;
     const struct json_limits *limits;
     struct err *e;
-    struct buf *respelled; /* borrowed; empty while there is no big integer */
+    struct buf *respelled; /* borrowed; empty while nothing is respelled */
     const char *copied;    /* what lies before is in respelled */
     uint64_t n_objects;
     struct map keys; /* with limits->unique: object number and key */
@@ -60,6 +60,41 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* The value of "\uHHHH" at p, -1 if that is not what stands there. */
+static int32_t code_unit(const char *p, const char *end)
+{
+    int32_t value = 0;
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    for (int i = 2; i < 6; i++) {
+        int digit = hex_digit(p[i]);
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* The character of the pair of surrogates at p, 0 if there is none. */
+static uint32_t surrogate_pair(const char *p, const char *end)
+{
+    int32_t high = code_unit(p, end), low = high < 0 ? -1 : code_unit(p + 6, end);
+    if (high < 0xd800 || high > 0xdbff || low < 0xdc00 || low > 0xdfff)
+        return 0;
+    return 0x10000 + (((uint32_t)high - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
+}
+
+/* s->p is behind the backslash of a pair of surrogates that stands for cp. */
+static void respell_pair(struct scan *s, uint32_t cp)
+{
+    char text[UTF8_MAX];
+    int n = utf8_encode(text, cp);
+    buf_add(s->respelled, s->copied, (size_t)(s->p - 1 - s->copied));
+    buf_add(s->respelled, text, (size_t)n);
+    s->p += 11;
+    s->copied = s->p;
+}
+
 /* Behind a backslash. */
 static int scan_escape(struct scan *s, bool key)
 {
@@ -67,16 +102,16 @@ static int scan_escape(struct scan *s, bool key)
         return scan_fail(s, "the text ends inside a string");
     char c = *s->p;
     if (c == 'u') {
-        int value = 0;
-        for (int i = 1; i <= 4; i++) {
-            int digit = s->p + i < s->end ? hex_digit(s->p[i]) : -1;
-            if (digit < 0)
-                return scan_fail(s, "\\u needs four hexadecimal digits");
-            value = value * 16 + digit;
-        }
+        int32_t value = code_unit(s->p - 1, s->end);
+        uint32_t pair = surrogate_pair(s->p - 1, s->end);
+        if (value < 0)
+            return scan_fail(s, "\\u needs four hexadecimal digits");
         if (key && value == 0)
             return scan_fail(s, "a key holds a NUL character");
-        s->p += 5;
+        if (pair)
+            respell_pair(s, pair);
+        else
+            s->p += 5;
         return 0;
     }
     if (!c || !strchr("\"\\/bfnrt", c))
@@ -170,14 +205,6 @@ static int scan_word(struct scan *s, struct str word)
     return 0;
 }
 
-static unsigned hex4(const char *p)
-{
-    unsigned u = 0;
-    for (int i = 0; i < 4; i++)
-        u = u * 16 + (unsigned)hex_digit(p[i]);
-    return u;
-}
-
 /* Appends what a checked string stands for, so that keys can be compared; half a pair of surrogates as U+FFFD. */
 static void unescape(struct buf *out, const char *p, const char *end)
 {
@@ -191,14 +218,9 @@ static void unescape(struct buf *out, const char *p, const char *end)
             p += 2;
         } else {
             char text[UTF8_MAX];
-            uint32_t cp = hex4(p + 2);
-            p += 6;
-            if (cp >= 0xd800 && cp < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' && hex4(p + 2) >= 0xdc00 &&
-                hex4(p + 2) < 0xe000) {
-                cp = 0x10000 + ((cp - 0xd800) << 10) + (hex4(p + 2) - 0xdc00);
-                p += 6;
-            }
-            int n = utf8_encode(text, cp);
+            uint32_t pair = surrogate_pair(p, end);
+            int n = utf8_encode(text, pair ? pair : (uint32_t)code_unit(p, end));
+            p += pair ? 12 : 6;
             if (n)
                 buf_add(out, text, (size_t)n);
             else

@@ -265,6 +265,10 @@ static void strings_are_written_as_python_writes_them(void **state)
         { "\"\\b\\f\\n\\r\\t\\\\\\\"\"", "\"\\b\\f\\n\\r\\t\\\\\\\"\"" },
         { "\"\\u0001\\u001f\\u007f\\u0000x\"", "\"\\u0001\\u001f\x7f\\u0000x\"" },
         { "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"" },
+        /* Bits 10 to 15 of the character are those of a surrogate. */
+        { "\"\\ud836\\udc00\\udaf7\\udd46\"", "\"\xf0\x9d\xa0\x80\xf3\x8d\xb5\x86\"" },
+        { "{\"\\ud836\\udc00\":[12345678901234567890123,\"\\ud83d\\ude00\"]}",
+          "{\"\xf0\x9d\xa0\x80\": [12345678901234567890123, \"\xf0\x9f\x98\x80\"]}" },
         { "\"\\ud83d\"", "\"\xef\xbf\xbd\"" },
         { "\"\\ude00x\\ud83d\\ud83d\\ude00\"", "\"\xef\xbf\xbdx\xef\xbf\xbd\xf0\x9f\x98\x80\"" },
         { "\"\xe2\x80\xa8\"", "\"\xe2\x80\xa8\"" },
