@@ -2,7 +2,7 @@
  *
  * The text is cut into clusters: a character that never joins what precedes it, and all that may join it. A cluster is normalised
  * alone, so most of a text (ASCII, and what is its own decomposition) is only looked at, and the origin of a change is known to
- * the cluster. Long runs of marks are sorted by counting: utf8proc's own sort takes quadratic time on them.
+ * the cluster. What Unicode 9 does not know is never part of one. Long runs of marks are sorted by counting: utf8proc's own sort takes quadratic time on them.
  * SPDX-License-Identifier: MIT */
 #include "text/normalise.h"
 
@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/unicode9.h"
 
 enum {
     ASCII_END = 0x80,
@@ -77,7 +78,7 @@ static bool joins(uint32_t cp)
     if ((cp >= 0x1160 && cp <= 0x11ff) || (cp >= 0x3130 && cp <= 0x318f) || (cp >= 0xff9e && cp <= 0xffdc))
         return true;
     utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
-    return c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME;
+    return (c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME) && !unicode9_lacks(cp);
 }
 
 static int options_of(const struct normalise *n)
@@ -89,6 +90,8 @@ static bool is_own_decomposition(const struct normalise *n, uint32_t cp)
 {
     utf8proc_int32_t v[DECOMPOSITION_MAX];
     int class = 0;
+    if (unicode9_lacks(cp))
+        return true;
     utf8proc_ssize_t got = utf8proc_decompose_char((utf8proc_int32_t)cp, v, DECOMPOSITION_MAX, options_of(n), &class);
     return got == 1 && v[0] == (utf8proc_int32_t)cp;
 }
@@ -123,7 +126,7 @@ static bool next_cluster(const struct normalise *n, struct str s, size_t at, siz
         bool joined = joins(cp);
         size_t behind = at + (size_t)bytes;
         if (!joined && (cp < safe || is_own_decomposition(n, cp))) {
-            previous = at;
+            previous = unicode9_lacks(cp) ? behind : at;
             at = behind;
             continue;
         }

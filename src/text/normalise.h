@@ -1,6 +1,6 @@
 /* normalise.h - the `normalizer` of tokenizer.json: Unicode's normalisation forms, with the origin of each byte kept.
  *
- * Source: Unicode Standard Annex 15; data from utf8proc. Read-only after parsing.
+ * Source: Unicode Standard Annex 15; data from utf8proc, without what came after Unicode 9 (text/unicode9.h). Read-only after parsing.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_NORMALISE_H
 #define TEXT_NORMALISE_H

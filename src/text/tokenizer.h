@@ -6,8 +6,8 @@
  * a chat template writes its own special tokens. Wrong UTF-8 counts as U+FFFD.
  *
  * Where this differs from tokenizers 0.23: an added token has the id that the file gives it (tokenizers numbers anew where ids leave a
- * gap; a file that contradicts itself is refused); no merge makes an added token; characters are those of Unicode 14, as PCRE2 10.42
- * and utf8proc 2.8 know them (tokenizers: 16 for patterns, 9 for the order of combining marks).
+ * gap; a file that contradicts itself is refused); no merge makes an added token; patterns see the characters that PCRE2 and
+ * utf8proc know (Unicode 14 in PCRE2 10.42 and utf8proc 2.8; tokenizers: 16), so newer ones may be split off differently.
  *
  * Opening validates the whole file; a tokenizer is read-only afterwards and may be shared by any number of threads.
  * SPDX-License-Identifier: MIT */
