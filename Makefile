@@ -176,7 +176,7 @@ lint-headers:
 	@for h in $(HEADERS); do \
 	    $(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror $(PKG_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
 lint-tidy: $(TIDY)
-tidy-%: %
+$(TIDY): tidy-%: %
 	@clang-tidy --quiet $< -- $(CPPFLAGS) -std=c11 $(PKG_CFLAGS) $(call isa_of,$<) 2>/dev/null
 isa_of = $(if $(findstring _avx2.,$(1)),-mavx2 -mfma -mf16c)$(if $(findstring _avx512.,$(1)),-mavx512f -mavx512bw \
          -mavx512dq -mavx512vl -mavx512vnni -mavx512vbmi -mavx2 -mfma -mf16c)
