@@ -165,22 +165,31 @@ HEADERS := $(wildcard src/*/*.h src/kernel/*/*.h)
 FORMATTED := $(wildcard src/*/*.[ch] src/kernel/*/*.[ch] tests/*/*.[ch] bench/*.[ch])
 TIDY := $(addprefix tidy-,$(SRC))
 
-lint: lint-format lint-layers lint-headers lint-tidy ## format, layers, cycles, headers alone, clang-tidy
+lint: lint-format lint-links lint-layers lint-headers lint-tidy ## format, links, layers, cycles, headers alone, clang-tidy
 lint-format:
 	@clang-format --dry-run -Werror $(FORMATTED)
+lint-links:
+	@sh tools/links.sh
 lint-layers: $(OBJ)
 	@sh tools/layers.sh
 	@sh tools/symcycles.sh $(OBJ)
 	@sh tools/banned.sh
+# Each header compiles alone; those of kernel/ also as C++, since CUDA sources will include them.
 lint-headers:
 	@for h in $(HEADERS); do \
 	    $(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror $(PKG_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
+	@for h in $(wildcard src/kernel/*.h); do \
+	    $(CXX) $(CPPFLAGS) -std=c++17 -Wall -Werror -fsyntax-only -x c++ $$h || exit 1; done
+# A file is looked at again when its object is made again: it, one of its headers or the flags changed.
 lint-tidy: $(TIDY)
-$(TIDY): tidy-%: %
-	@clang-tidy --quiet $< -- $(CPPFLAGS) -std=c11 $(PKG_CFLAGS) $(call isa_of,$<) 2>/dev/null
+$(TIDY): tidy-%.c: build/tidy/%.ok
+build/tidy/%.ok: $(B)/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $*.c -- $(CPPFLAGS) -std=c11 $(PKG_CFLAGS) $(call isa_of,$*.c) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
 isa_of = $(if $(findstring _avx2.,$(1)),-mavx2 -mfma -mf16c)$(if $(findstring _avx512.,$(1)),-mavx512f -mavx512bw \
          -mavx512dq -mavx512vl -mavx512vnni -mavx512vbmi -mavx2 -mfma -mf16c)
-.PHONY: lint-format lint-layers lint-headers lint-tidy test-vocab $(TIDY)
+.PHONY: lint-format lint-links lint-layers lint-headers lint-tidy test-vocab $(TIDY)
 
 format: ## clang-format every source
 	clang-format -i $(FORMATTED)
