@@ -59,7 +59,7 @@ SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan \
+.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan \
         test-aarch64 bench fuzz lint format compdb check clean help objects tests
 .SECONDARY:
 
@@ -105,6 +105,13 @@ deps-aarch64: ## install what the cross build and its emulator need
 demo: deps ## build, and let the demonstration model answer three prompts
 	@$(MAKE) $(PARALLEL) --no-print-directory all
 	@OCTET=./octet sh tools/demo.sh
+
+PREFIX ?= /usr/local
+DEMO_DIR = $(DESTDIR)$(PREFIX)/share/octet/models/octet-mini
+install: all ## the program and the demonstration model into PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DEMO_DIR)
+	install -m 755 $(B)/octet $(DESTDIR)$(PREFIX)/bin/octet
+	install -m 644 $(wildcard models/octet-mini/*) $(DEMO_DIR)
 
 bench/%: $(B)/bench/% ;
 bench: $(BENCHES) ## build the benchmarks (build/release/bench/)
