@@ -1,7 +1,8 @@
 /* jinja_ast.h - a parsed template: nodes of one kind, linked into lists by `next`.
  *
  * All of it lies in the template's own memory and is read-only once parsed. Names of variables are numbered; the number is the
- * index into struct jast.names. Filters, tests and methods are looked up while parsing.
+ * index into struct jast.names. Filters, tests and methods are looked up while parsing;
+ * a filter or test that does not exist is an error when it is reached, as in the branches of an `if` in jinja2.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_JINJA_AST_H
 #define TEXT_JINJA_AST_H
@@ -120,7 +121,7 @@ struct jnode {
             struct jcall args;
         } filter; /* FILTER, TEST */
         struct {
-            struct str name;
+            const struct jstring *name;
             struct jnode *value;
         } keyword;
         struct jnode *print; /* an expression */

@@ -27,7 +27,7 @@ static int case_filter(struct jrun *r, const char *fn, struct jvalue v, const st
                        struct jvalue *out)
 {
     const struct jstring *s = jprint_string(r, v);
-    if (!s || jargs_bind(r, fn, args, NULL, 0, 0, NULL) != 0)
+    if (!s || jargs_none(r, fn, args) != 0)
         return r->code;
     return jvalue_done(r, jtext_case(r, s, how), out);
 }
@@ -120,7 +120,7 @@ static int filter_center(struct jrun *r, struct jvalue v, const struct jargs *ar
 
 static int filter_string(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
-    if (jargs_bind(r, "string", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "string", args) != 0)
         return r->code;
     return jvalue_done(r, jprint_string(r, v), out);
 }
@@ -128,7 +128,7 @@ static int filter_string(struct jrun *r, struct jvalue v, const struct jargs *ar
 static int filter_safe(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
     const struct jstring *s = jprint_string(r, v);
-    if (!s || jargs_bind(r, "safe", args, NULL, 0, 0, NULL) != 0)
+    if (!s || jargs_none(r, "safe", args) != 0)
         return r->code;
     return jvalue_done(r, jstring_with_markup(r, s, true), out);
 }
@@ -136,7 +136,7 @@ static int filter_safe(struct jrun *r, struct jvalue v, const struct jargs *args
 static int filter_forceescape(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
     const struct jstring *s = jprint_string(r, v);
-    if (!s || jargs_bind(r, "escape", args, NULL, 0, 0, NULL) != 0)
+    if (!s || jargs_none(r, "escape", args) != 0)
         return r->code;
     return jvalue_done(r, jtext_escape(r, s), out);
 }
@@ -160,18 +160,11 @@ static int filter_format(struct jrun *r, struct jvalue v, const struct jargs *ar
     struct jvalue with;
     if (args->n_kw > 0) {
         struct jdict *d = jdict_new(r, args->n_kw);
-        for (size_t i = 0; d && i < args->n_kw; i++) {
-            struct jvalue key;
-            if (jvalue_text(r, args->kw[i].name, JMARK_TEMPLATE, &key) != 0 || jdict_set(r, d, key, args->kw[i].v) != 0)
-                return r->code;
-        }
+        if (!d || jargs_keywords(r, args->kw, args->n_kw, d) != 0)
+            return r->code;
         with = jvalue_dict(d);
-    } else {
-        struct jlist *l = jlist_new(r, args->n_pos);
-        for (size_t i = 0; l && i < args->n_pos; i++)
-            if (jlist_push(r, l, args->pos[i]) != 0)
-                return r->code;
-        with = jvalue_tuple(l);
+    } else if (jargs_rest(r, args, 0, &with) != 0) {
+        return r->code;
     }
     return r->code != 0 ? r->code : jvalue_done(r, jformat_percent(r, s, with), out);
 }
@@ -358,7 +351,7 @@ static int filter_float(struct jrun *r, struct jvalue v, const struct jargs *arg
 
 static int filter_abs(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
-    if (jargs_bind(r, "abs", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "abs", args) != 0)
         return r->code;
     bool minus = v.type == JTYPE_FLOAT ? signbit(v.u.f) != 0 : jvalue_is_int(v) && jvalue_i64(v) < 0;
     return jops_unary(r, minus ? JOP_NEG : JOP_POS, v, out);

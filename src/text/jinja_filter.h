@@ -3,7 +3,7 @@
 #ifndef TEXT_JINJA_FILTER_H
 #define TEXT_JINJA_FILTER_H
 
-#include "text/jinja_value.h"
+#include "text/jinja_args.h"
 
 struct jfilter; /* an entry of the table */
 

@@ -438,7 +438,7 @@ static int field_argument(struct braces *p, struct str name, struct jvalue *out)
         return positional(p, name.n == 0 ? p->next++ : i, out);
     }
     for (size_t k = 0; k < p->args->n_kw; k++) {
-        if (str_eq(p->args->kw[k].name, name)) {
+        if (str_eq(jstring_str(p->args->kw[k].name), name)) {
             *out = p->args->kw[k].v;
             return 0;
         }

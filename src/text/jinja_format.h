@@ -6,8 +6,8 @@
 #ifndef TEXT_JINJA_FORMAT_H
 #define TEXT_JINJA_FORMAT_H
 
+#include "text/jinja_args.h"
 #include "text/jinja_string.h"
-#include "text/jinja_value.h"
 
 /* NULL after a failure. `args` of % is a tuple, a dict, or one value. */
 const struct jstring *jformat_percent(struct jrun *r, const struct jstring *fmt, struct jvalue args);

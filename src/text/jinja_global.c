@@ -66,13 +66,8 @@ static int fill_dict(struct jrun *r, const char *fn, const struct jargs *args, s
                 return r->code;
         }
     }
-    for (size_t i = 0; i < args->n_kw; i++) {
-        struct jvalue key;
-        if (jvalue_text(r, args->kw[i].name, JMARK_TEMPLATE, &key) != 0 || jdict_set(r, d, key, args->kw[i].v) != 0)
-            return r->code;
-    }
     *out = d;
-    return r->code;
+    return jargs_keywords(r, args->kw, args->n_kw, d);
 }
 
 static int fn_dict(struct jrun *r, const struct jargs *args, struct jvalue *out)
@@ -94,15 +89,12 @@ static int fn_namespace(struct jrun *r, const struct jargs *args, struct jvalue 
 static int fn_cycler(struct jrun *r, const struct jargs *args, struct jvalue *out)
 {
     struct jcycler *c = jrun_alloc(r, 1, sizeof *c);
-    struct jlist *l = jlist_new(r, args->n_pos);
-    if (!c || !l)
+    struct jvalue l;
+    if (!c || jargs_rest(r, args, 0, &l) != 0)
         return r->code;
     if (args->n_pos == 0 || args->n_kw > 0)
         return jrun_fail(r, ERR_FORMAT, "cycler(): at least one item is needed");
-    for (size_t i = 0; i < args->n_pos; i++)
-        if (jlist_push(r, l, args->pos[i]) != 0)
-            return r->code;
-    c->items = l;
+    c->items = l.u.list;
     *out = (struct jvalue){ .type = JTYPE_CYCLER, .u.cycler = c };
     return 0;
 }

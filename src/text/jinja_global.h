@@ -3,7 +3,7 @@
 #ifndef TEXT_JINJA_GLOBAL_H
 #define TEXT_JINJA_GLOBAL_H
 
-#include "text/jinja_value.h"
+#include "text/jinja_args.h"
 
 typedef int jfunction_fn(struct jrun *r, const struct jargs *args, struct jvalue *out);
 

@@ -16,7 +16,7 @@
 static int case_method(struct jrun *r, const char *fn, struct jvalue self, const struct jargs *args,
                        enum jtext_case how, struct jvalue *out)
 {
-    if (jargs_bind(r, fn, args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, fn, args) != 0)
         return r->code;
     return jvalue_done(r, jtext_case(r, self.u.s, how), out);
 }
@@ -414,7 +414,7 @@ static bool all_chars(const struct jstring *s, char_fn *is)
 static int predicate(struct jrun *r, const char *fn, struct jvalue self, const struct jargs *args, char_fn *is,
                      struct jvalue *out)
 {
-    if (jargs_bind(r, fn, args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, fn, args) != 0)
         return r->code;
     *out = jvalue_bool(self.u.s->n > 0 && all_chars(self.u.s, is));
     return 0;
@@ -523,7 +523,7 @@ static int seq_count(struct jrun *r, struct jvalue self, const struct jargs *arg
 static int any_copy(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
     *out = self; /* nothing can change it */
-    return jargs_bind(r, "copy", args, NULL, 0, 0, NULL);
+    return jargs_none(r, "copy", args);
 }
 
 /* dict */
@@ -542,7 +542,7 @@ static int dict_get(struct jrun *r, struct jvalue self, const struct jargs *args
 static int view_method(struct jrun *r, const char *fn, struct jvalue self, const struct jargs *args,
                        enum jview_kind kind, struct jvalue *out)
 {
-    if (jargs_bind(r, fn, args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, fn, args) != 0)
         return r->code;
     struct jview *view = jrun_alloc(r, 1, sizeof *view);
     if (!view)
@@ -582,14 +582,14 @@ static int cycler_next(struct jrun *r, struct jvalue self, const struct jargs *a
     struct jcycler *c = self.u.cycler;
     *out = c->items->v[c->at];
     c->at = (c->at + 1) % c->items->n;
-    return jargs_bind(r, "next", args, NULL, 0, 0, NULL);
+    return jargs_none(r, "next", args);
 }
 
 static int cycler_reset(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
     self.u.cycler->at = 0;
     *out = jvalue_none();
-    return jargs_bind(r, "reset", args, NULL, 0, 0, NULL);
+    return jargs_none(r, "reset", args);
 }
 
 #define STRING (1U << JTYPE_STRING)

@@ -7,7 +7,7 @@
 #ifndef TEXT_JINJA_METHOD_H
 #define TEXT_JINJA_METHOD_H
 
-#include "text/jinja_value.h"
+#include "text/jinja_args.h"
 
 typedef int jmethod_fn(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out);
 

@@ -49,14 +49,22 @@ int jrun_fail(struct jrun *r, int code, const char *fmt, ...)
     return code;
 }
 
+int jrun_count(struct jrun *r, size_t n)
+{
+    if (n > r->limits.memory_bytes - r->memory)
+        return jrun_fail(r, ERR_LIMIT, "the template makes values of more than %zu bytes (limit on memory)",
+                         r->limits.memory_bytes);
+    r->memory += n;
+    return 0;
+}
+
 static char *new_chunk(struct jrun *r, size_t n)
 {
     size_t all;
-    if (!mem_add(n, sizeof(struct jrun_chunk), &all) || all > r->limits.memory_bytes - r->memory) {
-        jrun_fail(r, ERR_LIMIT, "the template makes values of more than %zu bytes (limit on memory)",
-                  r->limits.memory_bytes);
+    if (!mem_add(n, sizeof(struct jrun_chunk), &all))
+        all = SIZE_MAX;
+    if (jrun_count(r, all) != 0)
         return NULL;
-    }
     struct jrun_chunk *c = mem_try_aligned(all, ALIGN);
     if (!c) {
         jrun_fail(r, ERR_NOMEM, "no memory for %zu bytes", all);
@@ -64,7 +72,6 @@ static char *new_chunk(struct jrun *r, size_t n)
     }
     c->next = r->chunks;
     r->chunks = c;
-    r->memory += all;
     return (char *)(c + 1);
 }
 

@@ -39,12 +39,24 @@ void jrun_deinit(struct jrun *r);
 /* Room for n objects of `size` bytes, zeroed, or for n bytes as they are; NULL after jrun_fail if the limit is reached. */
 MUST_CHECK void *jrun_alloc(struct jrun *r, size_t n, size_t size);
 MUST_CHECK void *jrun_bytes(struct jrun *r, size_t n);
+/* Counts n bytes that lie elsewhere against the limit of memory. */
+MUST_CHECK int jrun_count(struct jrun *r, size_t n);
 
 /* Notes a failure unless there is one already: "NAME: line N: message". Returns the code of the first failure. */
 int jrun_fail(struct jrun *r, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Takes n steps of fuel. */
+/* Takes n steps of fuel. A step pays for one evaluation of a node, for so many bytes copied, compared or hashed, or for so many
+ * looked at character by character: whatever an operation does costs fuel in proportion. */
+enum { JRUN_COPY_BYTES = 256, JRUN_SCAN_BYTES = 16 };
 MUST_CHECK int jrun_spend(struct jrun *r, uint64_t n);
+MUST_CHECK static inline int jrun_spend_copy(struct jrun *r, size_t bytes)
+{
+    return jrun_spend(r, bytes / JRUN_COPY_BYTES);
+}
+MUST_CHECK static inline int jrun_spend_scan(struct jrun *r, size_t bytes)
+{
+    return jrun_spend(r, 1 + bytes / JRUN_SCAN_BYTES);
+}
 /* One level deeper, and back. jrun_leave follows only a jrun_enter that returned 0. */
 MUST_CHECK int jrun_enter(struct jrun *r);
 static inline void jrun_leave(struct jrun *r)

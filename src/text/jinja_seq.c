@@ -65,7 +65,7 @@ static int fold_case(struct jrun *r, bool case_sensitive, struct jvalue *v)
 int jseq_first(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
     struct jiter it;
-    if (jargs_bind(r, "first", args, NULL, 0, 0, NULL) != 0 || jiter_init(r, &it, v) != 0)
+    if (jargs_none(r, "first", args) != 0 || jiter_init(r, &it, v) != 0)
         return r->code;
     if (!jiter_next(r, &it, out))
         *out = jvalue_undefined(&no_first);
@@ -75,7 +75,7 @@ int jseq_first(struct jrun *r, struct jvalue v, const struct jargs *args, struct
 int jseq_last(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
     size_t n;
-    if (jargs_bind(r, "last", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "last", args) != 0)
         return r->code;
     if (!jvalue_len(v, &n))
         return jrun_fail(r, ERR_FORMAT, "'%s' object is not reversible", jvalue_type_name(v));
@@ -94,7 +94,7 @@ int jseq_last(struct jrun *r, struct jvalue v, const struct jargs *args, struct 
 int jseq_length(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
     size_t n = 0;
-    if (jargs_bind(r, "length", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "length", args) != 0)
         return r->code;
     if (!jvalue_len(v, &n))
         return jrun_fail(r, ERR_FORMAT, "object of type '%s' has no length", jvalue_type_name(v));
@@ -104,7 +104,7 @@ int jseq_length(struct jrun *r, struct jvalue v, const struct jargs *args, struc
 
 int jseq_list(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
-    if (jargs_bind(r, "list", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "list", args) != 0)
         return r->code;
     const struct jlist *l = jvalue_to_list(r, v);
     *out = jvalue_list(l);
@@ -113,7 +113,7 @@ int jseq_list(struct jrun *r, struct jvalue v, const struct jargs *args, struct 
 
 int jseq_reverse(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
-    if (jargs_bind(r, "reverse", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "reverse", args) != 0)
         return r->code;
     if (v.type == JTYPE_STRING)
         return jops_slice(r, v, jvalue_none(), jvalue_none(), jvalue_int(-1), out);
@@ -130,7 +130,7 @@ int jseq_reverse(struct jrun *r, struct jvalue v, const struct jargs *args, stru
 
 int jseq_items(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
 {
-    if (jargs_bind(r, "items", args, NULL, 0, 0, NULL) != 0)
+    if (jargs_none(r, "items", args) != 0)
         return r->code;
     if (v.type == JTYPE_UNDEFINED)
         return jvalue_generator(r, jlist_new(r, 0), out);

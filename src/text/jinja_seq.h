@@ -6,7 +6,7 @@
 #ifndef TEXT_JINJA_SEQ_H
 #define TEXT_JINJA_SEQ_H
 
-#include "text/jinja_value.h"
+#include "text/jinja_args.h"
 
 typedef int jseq_fn(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out);
 

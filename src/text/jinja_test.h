@@ -3,7 +3,7 @@
 #ifndef TEXT_JINJA_TEST_H
 #define TEXT_JINJA_TEST_H
 
-#include "text/jinja_value.h"
+#include "text/jinja_args.h"
 
 struct jtest; /* an entry of the table */
 

@@ -242,25 +242,4 @@ bool jiter_next(struct jrun *r, struct jiter *it, struct jvalue *out);
 /* All items as a list. */
 MUST_CHECK struct jlist *jvalue_to_list(struct jrun *r, struct jvalue v);
 
-/* Arguments of a call. */
-struct jkeyword {
-    struct str name;
-    struct jvalue v;
-};
-struct jargs {
-    const struct jvalue *pos;
-    size_t n_pos;
-    const struct jkeyword *kw;
-    size_t n_kw;
-};
-/* Puts the arguments into out[0 .. n_names) by position and name; those not given are MISSING. An error for an argument too many, given
- * twice or unknown, or if one of the first n_required is missing. `fn` names the function in messages. */
-MUST_CHECK int jargs_bind(struct jrun *r, const char *fn, const struct jargs *a, const char *const *names,
-                          size_t n_names, size_t n_required, struct jvalue *out);
-/* An argument as integer, string or bool: the default if it is MISSING, an error that names fn and the argument if of another type. */
-MUST_CHECK int jargs_i64(struct jrun *r, const char *fn, const char *name, struct jvalue v, int64_t def, int64_t *out);
-MUST_CHECK int jargs_string(struct jrun *r, const char *fn, const char *name, struct jvalue v,
-                            const struct jstring **out); /* MISSING leaves *out */
-bool jargs_bool(struct jvalue v, bool def);
-
 #endif
