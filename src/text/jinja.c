@@ -12,10 +12,10 @@
 #include "text/jinja_global.h"
 #include "text/jinja_parse.h"
 
-/* A long conversation with a hundred tools takes some 10^6 steps and memory of a few times its size; the output limit is what no
+/* A long conversation with a hundred tools takes some 10^6 steps (a step: some 20 ns, jinja_run.h) and memory of a few times its size; the output limit is what no
  * context holds. All levels of depth together take less than 1 MiB of stack (measured with gcc 12 -O2). */
 const struct jinja_limits jinja_limits_default = {
-    .fuel = (uint64_t)400 * 1000 * 1000,
+    .fuel = (uint64_t)100 * 1000 * 1000,
     .depth = 1500,
     .output_bytes = (size_t)256 << 20,
     .memory_bytes = (size_t)1 << 30,
@@ -28,6 +28,8 @@ static const struct jinja_limits parse_limits = {
     .output_bytes = (size_t)16 << 20,
     .memory_bytes = (size_t)256 << 20,
 };
+
+enum { INTEGER_DIGITS_MAX = 4300 /* as in Python */ };
 
 struct jinja {
     struct jrun run; /* holds the memory of the tree */
@@ -82,6 +84,8 @@ static int convert_number(struct convert *c, const struct json *node, struct jva
     } else {
         struct buf scratch = { 0 };
         struct str text = json_number_text(node, &scratch);
+        if (text.n > INTEGER_DIGITS_MAX)
+            jrun_fail(c->r, ERR_LIMIT, "an integer of more than %d digits", INTEGER_DIGITS_MAX);
         char *copy = jrun_bytes(c->r, text.n);
         const struct jstring *s = NULL;
         if (copy) {

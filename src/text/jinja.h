@@ -5,7 +5,7 @@
  * bytes came from variables (text/marked.h), through concatenation, slices, filters and methods.
  *
  * A parsed template is read-only and may be rendered by many threads at once. A rendering has fuel (evaluation steps), a depth,
- * and a limit of output and of live memory; what exceeds one of them ends with ERR_LIMIT. raise_exception gives ERR_ARG with the
+ * and limits of output and of memory, none of which is given back before the end; what exceeds one of them ends with ERR_LIMIT. raise_exception gives ERR_ARG with the
  * template's own message.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_JINJA_H

@@ -115,7 +115,7 @@ static int filter_center(struct jrun *r, struct jvalue v, const struct jargs *ar
     if (!s || jargs_bind(r, "center", args, names, 1, 0, &a) != 0 ||
         jargs_i64(r, "center", "width", a, 80, &width) != 0)
         return r->code;
-    return jvalue_done(r, jtext_pad(r, s, width, ' ', JTEXT_BOTH), out);
+    return jvalue_done(r, jtext_pad(r, s, width, NULL, JTEXT_BOTH), out);
 }
 
 static int filter_string(struct jrun *r, struct jvalue v, const struct jargs *args, struct jvalue *out)
@@ -213,6 +213,7 @@ static int filter_tojson(struct jrun *r, struct jvalue v, const struct jargs *ar
         return r->code;
     o.ensure_ascii = jargs_bool(a[0], false);
     o.sort_keys = jargs_bool(a[3], false);
+    o.marked = jvalue_any_marked(r, a[1]) || jvalue_any_marked(r, a[2]);
     struct jbuild b;
     jbuild_init(&b, r, 0);
     jprint_json(&b, v, &o);
@@ -304,6 +305,8 @@ static int filter_int(struct jrun *r, struct jvalue v, const struct jargs *args,
     bool marked = v.marked || (v.type == JTYPE_STRING && v.u.s->mark != JMARK_TEMPLATE);
     if (v.type == JTYPE_STRING) {
         struct str s = strip_text(r, v.u.s);
+        if (jrun_spend_scan(r, s.n) != 0)
+            return r->code;
         if (!parse_int(s, (int)base, &overflow, &i)) {
             if (!parse_float(s, &x) || !isfinite(x))
                 return r->code;
@@ -371,22 +374,22 @@ static double round_double(double x, int64_t digits)
             *comma = '.';
         return str_to_double((struct str){ text, (size_t)n }, &y) ? y : x;
     }
-    double unit = pow(10, (double)-digits);
+    double unit = pow(10, -(double)digits);
     return isfinite(unit) ? nearbyint(x / unit) * unit : copysign(0, x);
 }
 
 static int round_int(struct jrun *r, int64_t i, int64_t digits, struct jvalue *out)
 {
     int64_t unit = 1;
-    for (int64_t k = 0; k < -digits; k++) {
+    for (int64_t k = 0; k > digits; k--) {
         if (__builtin_mul_overflow(unit, 10, &unit)) {
             *out = jvalue_int(0);
             return 0;
         }
     }
     int64_t rest = i % unit, low = i - rest; /* towards 0 */
-    int64_t twice = rest < 0 ? -rest : rest, half = unit / 2;
-    bool up = unit > 1 && (twice > half || (twice == half && low / unit % 2 != 0));
+    int64_t beyond = rest < 0 ? -rest : rest, half = unit / 2;
+    bool up = unit > 1 && (beyond > half || (beyond == half && low / unit % 2 != 0));
     if (up && __builtin_add_overflow(low, rest < 0 ? -unit : unit, &low))
         return jrun_fail(r, ERR_LIMIT, "an integer beyond 64 bits");
     *out = jvalue_int(low);

@@ -1,31 +1,14 @@
-/* jinja_format.c - printf-style and brace-style formatting.
- *
- * Both are read into a struct spec, the fields of Python's format mini-language, and put out by the same functions.
+/* jinja_format.c - printf-style and brace-style formatting: fields are read here and put out by jinja_spec.c.
  * SPDX-License-Identifier: MIT */
 #include "text/jinja_format.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "text/jinja_print.h"
-#include "text/jinja_text.h"
-#include "text/jinja_unicode.h"
-
-enum { NOT_GIVEN = -1, FLOAT_DIGITS_MAX = 330 /* before the point of the largest double, with room */ };
-
-struct spec {
-    uint32_t fill;
-    char align; /* '<' '>' '^' '=', 0: as the type likes */
-    char sign;  /* '-' '+' ' ' */
-    char type;  /* 0: not given */
-    char group; /* ',' '_' or 0 */
-    bool alt;
-    int64_t width, precision; /* NOT_GIVEN */
-};
+#include "text/jinja_spec.h"
 
 struct formatter {
     struct jbuild *b;
@@ -33,168 +16,6 @@ struct formatter {
     const struct jstring *fmt;
     size_t at; /* byte of fmt */
 };
-
-static void put_padded(struct formatter *f, const struct spec *sp, const struct jstring *s)
-{
-    size_t n = jstring_len(s), pad = sp->width > 0 && (uint64_t)sp->width > n ? (size_t)sp->width - n : 0;
-    size_t left = sp->align == '>' ? pad : sp->align == '^' ? pad / 2 : 0;
-    jbuild_fill(f->b, sp->fill, left, false);
-    jbuild_string(f->b, s);
-    jbuild_fill(f->b, sp->fill, pad - left, false);
-}
-
-static void format_string(struct formatter *f, const struct spec *sp, const struct jstring *s)
-{
-    if (sp->precision >= 0 && (uint64_t)sp->precision < jstring_len(s))
-        s = jstring_sub(f->r, s, 0, jstring_offset(s, (size_t)sp->precision));
-    if (s)
-        put_padded(f, sp, s);
-}
-
-/* Digits in groups of three (or four, for other bases than ten), as "," and "_" ask. */
-static struct str group_digits(struct jrun *r, struct str digits, char group, size_t every)
-{
-    char *out = jrun_bytes(r, 2 * digits.n);
-    size_t n = 0;
-    if (!out)
-        return STR("");
-    for (size_t i = 0; i < digits.n; i++) {
-        if (i > 0 && (digits.n - i) % every == 0)
-            out[n++] = group;
-        out[n++] = digits.p[i];
-    }
-    return (struct str){ out, n };
-}
-
-/* sign, prefix ("0x"), whole digits, and what follows them (".50", "e+10", "%"). */
-static void put_number(struct formatter *f, const struct spec *sp, bool minus, const char *prefix, struct str whole,
-                       struct str rest, bool value)
-{
-    if (sp->group)
-        whole = group_digits(f->r, whole, sp->group, *prefix || strchr("bxX", sp->type ? sp->type : 'd') ? 4 : 3);
-    const char *sign = minus ? "-" : sp->sign == '+' ? "+" : sp->sign == ' ' ? " " : "";
-    size_t n = strlen(sign) + strlen(prefix) + whole.n + rest.n;
-    size_t pad = sp->width > 0 && (uint64_t)sp->width > n ? (size_t)sp->width - n : 0;
-    char align = sp->align ? sp->align : '>';
-    size_t left = align == '>' ? pad : align == '^' ? pad / 2 : 0;
-    jbuild_fill(f->b, sp->fill, left, false);
-    jbuild_z(f->b, sign, value);
-    jbuild_z(f->b, prefix, value);
-    if (align == '=')
-        jbuild_fill(f->b, sp->fill, pad, false);
-    jbuild_bytes(f->b, whole, value);
-    jbuild_bytes(f->b, rest, value);
-    if (align != '=')
-        jbuild_fill(f->b, sp->fill, pad - left, false);
-}
-
-static void format_int(struct formatter *f, const struct spec *sp, struct jvalue v)
-{
-    char digits[72], *p = digits + sizeof digits;
-    if (v.type == JTYPE_BIGINT) {
-        struct str text = jstring_str(v.u.s);
-        bool minus = str_starts(text, STR("-"));
-        if (sp->type && sp->type != 'd' && sp->type != 'n')
-            jrun_fail(f->r, ERR_LIMIT, "format(): an integer beyond 64 bits has only the type 'd'");
-        else
-            put_number(f, sp, minus, "", str_sub(text, minus, text.n), STR(""), v.marked);
-        return;
-    }
-    int64_t i = jvalue_i64(v);
-    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-    unsigned base = sp->type == 'b' ? 2 : sp->type == 'o' ? 8 : sp->type == 'x' || sp->type == 'X' ? 16 : 10;
-    const char *figures = sp->type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-    do {
-        *--p = figures[u % base];
-        u /= base;
-    } while (u > 0);
-    struct str whole = { p, (size_t)(digits + sizeof digits - p) };
-    const char *prefix = !sp->alt          ? ""
-                         : base == 2       ? "0b"
-                         : base == 8       ? "0o"
-                         : sp->type == 'x' ? "0x"
-                         : sp->type == 'X' ? "0X"
-                                           : "";
-    put_number(f, sp, i < 0, prefix, whole, STR(""), v.marked);
-}
-
-static void format_float(struct formatter *f, const struct spec *sp, struct jvalue v)
-{
-    double x = jvalue_double(v);
-    bool percent = sp->type == '%', short_form = !sp->type || sp->type == 'n';
-    int precision = (int)MIN(sp->precision < 0 ? 6 : sp->precision, (int64_t)1 << 30);
-    struct str text;
-    char scalar[JPRINT_SCALAR_BYTES];
-    if (short_form && sp->precision < 0) {
-        jprint_scalar(jvalue_float(fabs(x)), scalar, &text);
-    } else {
-        char conversion[8] = { '%', sp->alt ? '#' : '.', sp->alt ? '.' : '*', sp->alt ? '*' : 0, 0 };
-        conversion[strlen(conversion)] = percent ? 'f' : short_form ? 'g' : sp->type;
-        size_t room = (size_t)precision + FLOAT_DIGITS_MAX;
-        char *out = jrun_bytes(f->r, room + 2);
-        if (!out)
-            return;
-        size_t n = (size_t)snprintf(out, room, conversion, precision, percent ? fabs(x) * 100 : fabs(x));
-        char *comma = memchr(out, ',', n); /* a locale's point */
-        if (comma)
-            *comma = '.';
-        if (short_form && isfinite(x) && !memchr(out, '.', n) && !memchr(out, 'e', n)) {
-            memcpy(out + n, ".0", 2);
-            n += 2;
-        }
-        text = (struct str){ out, n };
-    }
-    size_t whole = 0;
-    while (whole < text.n && isdigit((unsigned char)text.p[whole]))
-        whole++;
-    if (whole == 0)
-        whole = text.n; /* inf, nan */
-    char *rest = jrun_bytes(f->r, text.n - whole + 1);
-    if (!rest)
-        return;
-    memcpy(rest, text.p + whole, text.n - whole);
-    size_t n_rest = text.n - whole;
-    if (percent)
-        rest[n_rest++] = '%';
-    put_number(f, sp, signbit(x) && !isnan(x), "", str_sub(text, 0, whole), (struct str){ rest, n_rest }, v.marked);
-}
-
-static bool is_float_type(char type)
-{
-    return type && strchr("eEfFgG%", type) != NULL;
-}
-
-/* format(v, spec). */
-static void format_value(struct formatter *f, struct spec *sp, struct jvalue v)
-{
-    bool number = jvalue_is_number(v) && !(v.type == JTYPE_BOOL && !sp->type);
-    if (v.type == JTYPE_UNDEFINED) {
-        jvalue_fail_undefined(f->r, v);
-    } else if (number && (v.type == JTYPE_FLOAT || is_float_type(sp->type))) {
-        if (sp->type && !is_float_type(sp->type) && sp->type != 'n')
-            jrun_fail(f->r, ERR_FORMAT, "format(): unknown format code '%c' for a float", sp->type);
-        else
-            format_float(f, sp, v);
-    } else if (number && sp->type == 'c') {
-        struct jbuild one;
-        jbuild_init(&one, f->r, 0);
-        jbuild_char(&one, v.type == JTYPE_BIGINT ? UINT32_MAX : (uint32_t)jvalue_i64(v), v.marked);
-        const struct jstring *s = jbuild_done(&one);
-        if (s)
-            put_padded(f, sp, s);
-    } else if (number) {
-        if (sp->type && !strchr("bdoxXn", sp->type))
-            jrun_fail(f->r, ERR_FORMAT, "format(): unknown format code '%c' for an int", sp->type);
-        else
-            format_int(f, sp, v);
-    } else if (sp->type && sp->type != 's') {
-        jrun_fail(f->r, ERR_FORMAT, "format(): unknown format code '%c' for %s", sp->type, jvalue_type_name(v));
-    } else {
-        const struct jstring *s = jprint_string(f->r, v);
-        if (s)
-            format_string(f, sp, s);
-    }
-}
 
 static int peek(const struct formatter *f)
 {
@@ -207,17 +28,6 @@ static bool take(struct formatter *f, char c)
         return false;
     f->at++;
     return true;
-}
-
-/* Decimal digits at the place, NOT_GIVEN if there are none. */
-static int64_t take_number(struct formatter *f)
-{
-    int64_t n = NOT_GIVEN;
-    for (int c = peek(f); c >= '0' && c <= '9'; c = peek(f)) {
-        n = MIN(MAX(n, 0) * 10 + (c - '0'), (int64_t)1 << 40);
-        f->at++;
-    }
-    return n;
 }
 
 /* fmt % args */
@@ -255,82 +65,70 @@ static int named_argument(struct percent *p, struct jvalue *out)
     return 0;
 }
 
-static int star_argument(struct percent *p, int64_t *out)
+/* A width or precision: digits, or '*' for the next argument. */
+static int read_number(struct percent *p, int64_t *out)
 {
+    const int64_t far = (int64_t)1 << 40; /* beyond every limit */
     struct jvalue v;
+    if (!take(&p->f, '*')) {
+        *out = jspec_number(jstring_str(p->f.fmt), &p->f.at);
+        return 0;
+    }
     if (next_argument(p, &v) != 0)
         return p->f.r->code;
     if (!jvalue_is_int(v))
         return jrun_fail(p->f.r, ERR_FORMAT, "* wants int");
-    *out = jvalue_i64(v);
+    *out = MAX(-far, MIN(far, jvalue_i64(v)));
     return 0;
 }
 
-static int read_percent_spec(struct percent *p, struct spec *sp)
+static int read_percent_spec(struct percent *p, struct jspec *sp)
 {
-    bool zero = false, left = false;
+    bool left = false;
     for (int c = peek(&p->f); c > 0 && strchr("-+ #0", c); c = peek(&p->f)) {
         left |= c == '-';
-        zero |= c == '0';
+        sp->zero |= c == '0';
         sp->alt |= c == '#';
         if (c == '+' || (c == ' ' && sp->sign != '+'))
             sp->sign = (char)c;
         p->f.at++;
     }
-    if (take(&p->f, '*')) {
-        if (star_argument(p, &sp->width) != 0)
-            return p->f.r->code;
-        left |= sp->width < 0;
-        sp->width = sp->width < 0 ? -MAX(sp->width, -INT64_MAX) : sp->width;
-    } else {
-        sp->width = take_number(&p->f);
+    if (read_number(p, &sp->width) != 0)
+        return p->f.r->code;
+    if (sp->width < JSPEC_NOT_GIVEN) {
+        left = true;
+        sp->width = -sp->width;
     }
     if (take(&p->f, '.')) {
-        if (take(&p->f, '*')) {
-            if (star_argument(p, &sp->precision) != 0)
-                return p->f.r->code;
-        } else {
-            sp->precision = take_number(&p->f);
-        }
+        if (read_number(p, &sp->precision) != 0)
+            return p->f.r->code;
         sp->precision = MAX(sp->precision, 0);
     }
     sp->align = left ? '<' : '>';
-    if (zero && !left) {
-        sp->align = '=';
-        sp->fill = '0';
-    }
     return 0;
 }
 
-static int convert_text(struct percent *p, struct spec *sp, struct jvalue v, char type)
+static int convert_text(struct percent *p, struct jspec *sp, struct jvalue v, char type)
 {
     struct jrun *r = p->f.r;
     const struct jstring *s = NULL;
-    if (sp->align == '=') { /* the flag 0 is for numbers */
-        sp->align = '>';
-        sp->fill = ' ';
-    }
-    if (type == 'c' && jvalue_is_int(v)) {
-        struct jbuild b;
-        jbuild_init(&b, r, 0);
-        jbuild_char(&b, (uint32_t)jvalue_i64(v), v.marked);
-        s = jbuild_done(&b);
+    if (type == 'c')
+        sp->precision = JSPEC_NOT_GIVEN;
+    if (type == 'c' && jvalue_is_number(v) && v.type != JTYPE_FLOAT) {
+        s = jspec_char(r, v);
     } else if (type == 'c' && (v.type != JTYPE_STRING || jstring_len(v.u.s) != 1)) {
         return jrun_fail(r, ERR_FORMAT, "%%c requires int or char");
     } else if (type == 'r' || type == 'a') {
-        struct jbuild b;
-        jbuild_init(&b, r, 0);
-        jprint_repr(&b, v);
-        s = jbuild_done(&b);
+        s = jprint_repr_string(r, v, type == 'a');
     } else {
         s = jprint_string(r, v);
     }
     if (s)
-        format_string(&p->f, sp, s);
+        jspec_put_string(p->f.b, sp, s);
     return r->code;
 }
 
-static int convert_number(struct percent *p, struct spec *sp, struct jvalue v, char type)
+static int convert_number(struct percent *p, struct jspec *sp, struct jvalue v, char type)
 {
     struct jrun *r = p->f.r;
     if (v.type == JTYPE_UNDEFINED)
@@ -339,8 +137,12 @@ static int convert_number(struct percent *p, struct spec *sp, struct jvalue v, c
     if (!jvalue_is_number(v) || (v.type == JTYPE_FLOAT && strchr("xXo", type)))
         return jrun_fail(r, ERR_FORMAT, "%%%c format: a number is required, not %s", type, jvalue_type_name(v));
     sp->type = type == 'i' || type == 'u' ? 'd' : type;
+    if (sp->zero && sp->align == '>') {
+        sp->align = '=';
+        sp->fill = '0';
+    }
     if (!whole) {
-        format_float(&p->f, sp, v);
+        jspec_put_float(p->f.b, sp, v);
         return r->code;
     }
     if (v.type == JTYPE_FLOAT) {
@@ -350,12 +152,8 @@ static int convert_number(struct percent *p, struct spec *sp, struct jvalue v, c
         v = jvalue_int((int64_t)v.u.f);
         v.marked = marked;
     }
-    if (sp->precision > 0) { /* at least so many digits */
-        sp->fill = '0';
-        sp->align = '=';
-        sp->width = MAX(sp->width, sp->precision + (jvalue_is_int(v) && jvalue_i64(v) < 0));
-    }
-    format_int(&p->f, sp, v);
+    sp->min_digits = MAX(sp->precision, 0);
+    jspec_put_int(p->f.b, sp, v);
     return r->code;
 }
 
@@ -363,7 +161,7 @@ static int convert_number(struct percent *p, struct spec *sp, struct jvalue v, c
 static int convert(struct percent *p)
 {
     struct jrun *r = p->f.r;
-    struct spec sp = { .fill = ' ', .sign = '-', .width = NOT_GIVEN, .precision = NOT_GIVEN };
+    struct jspec sp = jspec_none();
     struct jvalue v = jvalue_missing();
     if (take(&p->f, '(') && named_argument(p, &v) != 0)
         return r->code;
@@ -391,6 +189,8 @@ const struct jstring *jformat_percent(struct jrun *r, const struct jstring *fmt,
     struct jbuild b;
     struct percent p = { .f = { .b = &b, .r = r, .fmt = fmt }, .args = args };
     jbuild_init(&b, r, fmt->n);
+    if (jrun_spend_scan(r, fmt->n) != 0)
+        return NULL;
     while (p.f.at < fmt->n && r->code == 0 && jrun_spend(r, 1) == 0) {
         const char *hit = memchr(fmt->p + p.f.at, '%', fmt->n - p.f.at);
         size_t end = hit ? (size_t)(hit - fmt->p) : fmt->n;
@@ -414,7 +214,7 @@ struct braces {
     const struct jargs *args;
     int64_t next;  /* automatic field number */
     bool numbered; /* a number was given */
-    int nested;    /* 1 inside a format specification */
+    int nested;    /* format specifications around this place */
 };
 
 static int positional(struct braces *p, int64_t i, struct jvalue *out)
@@ -429,7 +229,7 @@ static int field_argument(struct braces *p, struct str name, struct jvalue *out)
 {
     struct jrun *r = p->f.r;
     int64_t i;
-    bool number = str_to_i64(name, &i);
+    bool number = name.n > 0 && name.p[0] >= '0' && name.p[0] <= '9' && str_to_i64(name, &i);
     *out = jvalue_missing();
     if (name.n == 0 || number) {
         if (name.n == 0 ? p->numbered : p->next > 0)
@@ -456,7 +256,8 @@ static int field_item(struct braces *p, struct str key, bool bracket, struct jva
         return jvalue_fail_undefined(r, *v);
     if (v->type == JTYPE_DICT || v->type == JTYPE_NAMESPACE)
         found = jdict_get_str(v->u.dict, key, jstring_hash_bytes(key));
-    else if (bracket && str_to_i64(key, &i) && jvalue_item(r, *v, jvalue_int(i), &found) != 0)
+    else if (bracket && key.n > 0 && key.p[0] >= '0' && key.p[0] <= '9' && str_to_i64(key, &i) &&
+             jvalue_item(r, *v, jvalue_int(i), &found) != 0)
         return r->code;
     if (found.type == JTYPE_MISSING)
         return jrun_fail(r, ERR_FORMAT, "format(): %s has no item '%.*s'", jvalue_type_name(*v), (int)MIN(key.n, 100),
@@ -486,94 +287,47 @@ static int field_value(struct braces *p, struct jvalue *out)
     return 0;
 }
 
-static int read_brace_spec(struct jrun *r, const struct jstring *text, struct spec *sp)
+static int format_text(struct braces *p, struct jbuild *b, bool spec);
+
+/* Behind the ':' of a field; fields within it are filled in first. */
+static int read_field_spec(struct braces *p, struct jspec *sp)
 {
-    struct formatter f = { .r = r, .fmt = text };
-    struct str all = jstring_str(text);
-    size_t second = 0;
-    if (text->n > 0) {
-        uint32_t fill = junicode_next(all, &second);
-        if (second < text->n && strchr("<>^=", text->p[second]) && text->p[second]) {
-            sp->fill = fill;
-            sp->align = text->p[second];
-            f.at = second + 1;
-        } else if (fill && fill < 0x80 && strchr("<>^=", (int)fill)) {
-            sp->align = (char)fill;
-            f.at = 1;
-        }
-    }
-    for (int c = peek(&f); c > 0 && strchr("+- ", c) && sp->sign == 0; c = peek(&f)) {
-        sp->sign = (char)c;
-        f.at++;
-    }
-    sp->alt = take(&f, '#');
-    if (take(&f, '0') && !sp->align) {
-        sp->fill = '0';
-        sp->align = '=';
-    }
-    sp->width = take_number(&f);
-    if (peek(&f) == ',' || peek(&f) == '_')
-        sp->group = text->p[f.at++];
-    if (take(&f, '.')) {
-        sp->precision = take_number(&f);
-        if (sp->precision == NOT_GIVEN)
-            return jrun_fail(r, ERR_FORMAT, "format(): the specification lacks its precision");
-    }
-    if (f.at < text->n)
-        sp->type = text->p[f.at++];
-    if (f.at < text->n)
-        return jrun_fail(r, ERR_FORMAT, "format(): invalid format specification");
-    return 0;
+    struct jrun *r = p->f.r;
+    struct jbuild inner;
+    jbuild_init(&inner, r, 0);
+    if (p->nested > 1)
+        return jrun_fail(r, ERR_FORMAT, "format(): fields are nested too deeply");
+    p->nested++;
+    if (format_text(p, &inner, true) != 0)
+        return r->code;
+    p->nested--;
+    const struct jstring *text = jbuild_done(&inner);
+    return text ? jspec_parse(r, text, sp) : r->code;
 }
 
-static int format_text(struct braces *p, struct jbuild *b, bool spec);
+/* Behind the '!' of a field: s, r or a. */
+static int convert_field(struct braces *p, struct jvalue *v)
+{
+    struct jrun *r = p->f.r;
+    int how = peek(&p->f);
+    if (how != 's' && how != 'r' && how != 'a')
+        return jrun_fail(r, ERR_FORMAT, "format(): unknown conversion");
+    p->f.at++;
+    return jvalue_done(r, how == 's' ? jprint_string(r, *v) : jprint_repr_string(r, *v, how == 'a'), v);
+}
 
 static int format_field(struct braces *p, struct jbuild *b)
 {
     struct jrun *r = p->f.r;
-    struct spec sp = { .fill = ' ', .width = NOT_GIVEN, .precision = NOT_GIVEN };
+    struct jspec sp = jspec_none();
     struct jvalue v;
-    int conversion = 0;
-    if (field_value(p, &v) != 0)
+    if (field_value(p, &v) != 0 || (take(&p->f, '!') && convert_field(p, &v) != 0))
         return r->code;
-    if (take(&p->f, '!')) {
-        conversion = peek(&p->f);
-        if (conversion != 's' && conversion != 'r' && conversion != 'a')
-            return jrun_fail(r, ERR_FORMAT, "format(): unknown conversion");
-        p->f.at++;
-    }
-    if (take(&p->f, ':')) {
-        struct jbuild inner;
-        jbuild_init(&inner, r, 0);
-        if (p->nested > 0)
-            return jrun_fail(r, ERR_FORMAT, "format(): fields are nested too deeply");
-        p->nested++;
-        if (format_text(p, &inner, true) != 0)
-            return r->code;
-        p->nested--;
-        const struct jstring *text = jbuild_done(&inner);
-        if (!text || read_brace_spec(r, text, &sp) != 0)
-            return r->code;
-    }
+    if (take(&p->f, ':') && read_field_spec(p, &sp) != 0)
+        return r->code;
     if (!take(&p->f, '}'))
         return jrun_fail(r, ERR_FORMAT, "format(): expected '}'");
-    if (conversion) {
-        struct jbuild text;
-        jbuild_init(&text, r, 0);
-        if (conversion == 's')
-            jprint_str(&text, v);
-        else
-            jprint_repr(&text, v);
-        if (jvalue_done(r, jbuild_done(&text), &v) != 0)
-            return r->code;
-    }
-    struct formatter out = p->f;
-    out.b = b;
-    bool plain = !sp.type && !sp.align && !sp.sign && sp.width < 0 && sp.precision < 0 && !sp.group && !sp.alt;
-    if (plain)
-        jprint_str(b, v); /* format(v, "") is str(v) for every type */
-    else
-        format_value(&out, &sp, v);
+    jspec_put(b, &sp, v);
     return r->code;
 }
 
@@ -607,6 +361,8 @@ const struct jstring *jformat_braces(struct jrun *r, const struct jstring *fmt, 
     struct jbuild b;
     struct braces p = { .f = { .r = r, .fmt = fmt }, .args = args };
     jbuild_init(&b, r, fmt->n);
+    if (jrun_spend_scan(r, fmt->n) != 0)
+        return NULL;
     if (format_text(&p, &b, false) != 0)
         return NULL;
     return jbuild_done(&b);

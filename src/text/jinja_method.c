@@ -145,15 +145,15 @@ static int string_join(struct jrun *r, struct jvalue self, const struct jargs *a
 }
 
 /* The bytes that optional arguments start and end leave of a string, as Python's slices clamp them; false: start is behind the end. */
-static bool clamp(const struct jstring *s, int64_t start, int64_t end, size_t *from, size_t *to)
+static bool clamp(struct jrun *r, const struct jstring *s, int64_t start, int64_t end, size_t *from, size_t *to)
 {
     int64_t n = (int64_t)jstring_len(s);
     start = start < 0 ? MAX(start + n, 0) : start;
     end = end < 0 ? MAX(end + n, 0) : MIN(end, n);
     if (start > end)
         return false;
-    *from = jstring_offset(s, (size_t)start);
-    *to = jstring_offset(s, (size_t)end);
+    *from = jstring_offset(r, s, (size_t)start);
+    *to = jstring_offset(r, s, (size_t)end);
     return true;
 }
 
@@ -178,13 +178,14 @@ static int bind_search(struct jrun *r, const char *fn, struct jvalue self, const
     *to = self.u.s->n;
     *any = true;
     if (v[1].type != JTYPE_MISSING || v[2].type != JTYPE_MISSING) /* else the characters need not be counted */
-        *any = clamp(self.u.s, start, end, from, to);
-    return 0;
+        *any = clamp(r, self.u.s, start, end, from, to);
+    return r->code;
 }
 
-static bool matches(const struct jstring *s, size_t from, size_t to, const struct jstring *what, bool at_end)
+static bool matches(struct jrun *r, const struct jstring *s, size_t from, size_t to, const struct jstring *what,
+                    bool at_end)
 {
-    if (what->n > to - from)
+    if (what->n > to - from || jrun_spend(r, 1 + what->n / JRUN_COPY_BYTES) != 0)
         return false;
     return memcmp(s->p + (at_end ? to - what->n : from), what->p, what->n) == 0;
 }
@@ -203,7 +204,7 @@ static int affix_method(struct jrun *r, const char *fn, struct jvalue self, cons
         const struct jstring *affix = NULL;
         if (v[i].type == JTYPE_MISSING || jargs_string(r, fn, "prefix", v[i], &affix) != 0)
             return r->code;
-        yes = yes || (any && matches(self.u.s, from, to, affix, at_end));
+        yes = yes || (any && matches(r, self.u.s, from, to, affix, at_end));
     }
     *out = jvalue_bool(yes);
     return 0;
@@ -234,7 +235,7 @@ static int find_method(struct jrun *r, const char *fn, struct jvalue self, const
         return r->code;
     if (at == SIZE_MAX && must)
         return jrun_fail(r, ERR_FORMAT, "%s(): substring not found", fn);
-    *out = jvalue_int(at == SIZE_MAX ? -1 : (int64_t)jstring_chars_before(self.u.s, at));
+    *out = jvalue_int(at == SIZE_MAX ? -1 : (int64_t)jstring_chars_before(r, self.u.s, at));
     return 0;
 }
 
@@ -269,7 +270,7 @@ static int string_count(struct jrun *r, struct jvalue self, const struct jargs *
         jargs_string(r, "count", "sub", v, &what) != 0)
         return r->code;
     if (any && what->n == 0) {
-        n = 1 + (int64_t)(jstring_chars_before(self.u.s, to) - jstring_chars_before(self.u.s, from));
+        n = 1 + (int64_t)(jstring_chars_before(r, self.u.s, to) - jstring_chars_before(r, self.u.s, from));
     } else if (any) {
         for (size_t at; (at = jtext_find(r, self.u.s, what, from, to)) != SIZE_MAX; from = at + what->n)
             n++;
@@ -322,7 +323,7 @@ static int remove_affix(struct jrun *r, const char *fn, struct jvalue self, cons
     const struct jstring *s = self.u.s, *affix = NULL;
     if (jargs_bind(r, fn, args, names, 1, 1, &v) != 0 || jargs_string(r, fn, "affix", v, &affix) != 0)
         return r->code;
-    bool there = matches(s, 0, s->n, affix, at_end);
+    bool there = matches(r, s, 0, s->n, affix, at_end);
     size_t cut = there ? affix->n : 0;
     return jvalue_done(r, at_end ? jstring_sub(r, s, 0, s->n - cut) : jstring_sub(r, s, cut, s->n), out);
 }
@@ -349,9 +350,7 @@ static int pad_method(struct jrun *r, const char *fn, struct jvalue self, const 
         return r->code;
     if (fill && jstring_len(fill) != 1)
         return jrun_fail(r, ERR_FORMAT, "%s(): the fill character must be exactly one character long", fn);
-    size_t at = 0;
-    uint32_t c = fill ? junicode_next(jstring_str(fill), &at) : ' ';
-    return jvalue_done(r, jtext_pad(r, self.u.s, width, c, sides), out);
+    return jvalue_done(r, jtext_pad(r, self.u.s, width, fill, sides), out);
 }
 
 static int string_ljust(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
@@ -403,8 +402,10 @@ static bool is_alnum(uint32_t c)
     return junicode_alpha(c) || junicode_numeric(c);
 }
 
-static bool all_chars(const struct jstring *s, char_fn *is)
+static bool all_chars(struct jrun *r, const struct jstring *s, char_fn *is)
 {
+    if (jrun_spend_scan(r, s->n) != 0)
+        return false;
     for (size_t at = 0; at < s->n;)
         if (!is(junicode_next(jstring_str(s), &at)))
             return false;
@@ -416,8 +417,8 @@ static int predicate(struct jrun *r, const char *fn, struct jvalue self, const s
 {
     if (jargs_none(r, fn, args) != 0)
         return r->code;
-    *out = jvalue_bool(self.u.s->n > 0 && all_chars(self.u.s, is));
-    return 0;
+    *out = jvalue_bool(self.u.s->n > 0 && all_chars(r, self.u.s, is));
+    return r->code;
 }
 
 static int string_isalpha(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
@@ -452,42 +453,42 @@ static int string_isspace(struct jrun *r, struct jvalue self, const struct jargs
 
 static int string_isprintable(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
-    (void)args;
-    (void)r;
-    *out = jvalue_bool(all_chars(self.u.s, junicode_printable));
-    return 0;
+    if (jargs_none(r, "isprintable", args) != 0)
+        return r->code;
+    *out = jvalue_bool(all_chars(r, self.u.s, junicode_printable));
+    return r->code;
 }
 
 static int string_isascii(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
-    (void)args;
-    (void)r;
+    if (jargs_none(r, "isascii", args) != 0)
+        return r->code;
     *out = jvalue_bool(jstring_len(self.u.s) == self.u.s->n);
     return 0;
 }
 
 static int string_isupper(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
-    (void)args;
-    (void)r;
-    *out = jvalue_bool(jtext_is_upper(self.u.s));
-    return 0;
+    if (jargs_none(r, "isupper", args) != 0)
+        return r->code;
+    *out = jvalue_bool(jtext_is_upper(r, self.u.s));
+    return r->code;
 }
 
 static int string_islower(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
-    (void)args;
-    (void)r;
-    *out = jvalue_bool(jtext_is_lower(self.u.s));
-    return 0;
+    if (jargs_none(r, "islower", args) != 0)
+        return r->code;
+    *out = jvalue_bool(jtext_is_lower(r, self.u.s));
+    return r->code;
 }
 
 static int string_istitle(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
-    (void)args;
-    (void)r;
-    *out = jvalue_bool(jtext_is_title(self.u.s));
-    return 0;
+    if (jargs_none(r, "istitle", args) != 0)
+        return r->code;
+    *out = jvalue_bool(jtext_is_title(r, self.u.s));
+    return r->code;
 }
 
 /* list and tuple */
@@ -571,8 +572,8 @@ static int dict_items(struct jrun *r, struct jvalue self, const struct jargs *ar
 
 static int float_is_integer(struct jrun *r, struct jvalue self, const struct jargs *args, struct jvalue *out)
 {
-    (void)args;
-    (void)r;
+    if (jargs_none(r, "is_integer", args) != 0)
+        return r->code;
     *out = jvalue_bool(self.u.f == floor(self.u.f) && isfinite(self.u.f));
     return 0;
 }

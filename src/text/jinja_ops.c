@@ -95,6 +95,15 @@ static double float_mod(double a, double b)
     return m == 0 ? copysign(0.0, b) : m;
 }
 
+static double float_floor_divide(double a, double b)
+{
+    double exact = (a - float_mod(a, b)) / b; /* next to a whole number */
+    if (exact == 0)
+        return copysign(0.0, a / b);
+    double down = floor(exact);
+    return exact - down > 0.5 ? down + 1 : down;
+}
+
 static int float_binary(struct jrun *r, enum jop op, double a, double b, double *out)
 {
     if (b == 0 && (op == JOP_DIV || op == JOP_FLOORDIV || op == JOP_MOD))
@@ -113,7 +122,7 @@ static int float_binary(struct jrun *r, enum jop op, double a, double b, double 
         *out = a / b;
         break;
     case JOP_FLOORDIV:
-        *out = floor((a - float_mod(a, b)) / b + 0.5);
+        *out = float_floor_divide(a, b);
         break;
     case JOP_MOD:
         *out = float_mod(a, b);
@@ -437,6 +446,12 @@ static int slice_list(struct jrun *r, struct jvalue obj, const int64_t idx[3], s
     return part ? 0 : r->code;
 }
 
+/* The number at place i, which may be one before the first or behind the last; true if it overflows. */
+static bool range_place(const struct jrange *g, int64_t i, int64_t *out)
+{
+    return __builtin_mul_overflow(i, g->step, out) || __builtin_add_overflow(g->start, *out, out);
+}
+
 static int slice_range(struct jrun *r, const struct jrange *g, const int64_t idx[3], struct jvalue *out)
 {
     struct jrange *part = jrun_alloc(r, 1, sizeof *part);
@@ -444,9 +459,8 @@ static int slice_range(struct jrun *r, const struct jrange *g, const int64_t idx
         return r->code;
     int64_t span = idx[2] > 0 ? idx[1] - idx[0] : idx[0] - idx[1], step = idx[2] > 0 ? idx[2] : -idx[2];
     part->n = span > 0 ? (size_t)((span - 1) / step + 1) : 0;
-    part->start = g->start + idx[0] * g->step;
-    part->stop = g->start + idx[1] * g->step;
-    if (__builtin_mul_overflow(g->step, idx[2], &part->step))
+    if (range_place(g, idx[0], &part->start) || range_place(g, idx[1], &part->stop) ||
+        __builtin_mul_overflow(g->step, idx[2], &part->step))
         return fail_overflow(r);
     *out = (struct jvalue){ .type = JTYPE_RANGE, .u.range = part };
     return 0;

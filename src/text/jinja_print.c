@@ -17,7 +17,8 @@ struct printer {
     struct jbuild *b;
     bool value;
     const struct jprint_json *json;
-    int level; /* of indentation */
+    int level;  /* of indentation */
+    bool ascii; /* repr() escapes what is not */
 };
 
 static void put(struct printer *p, struct str s)
@@ -76,7 +77,7 @@ static void repr_char(struct printer *p, uint32_t c, uint32_t quote)
         put_z(p, escape);
     } else if (c == quote) {
         put_z(p, "\\'");
-    } else if (junicode_printable(c)) {
+    } else if (junicode_printable(c) && !(p->ascii && c >= 0x80)) {
         jbuild_char(p->b, c, p->value);
     } else {
         snprintf(out, sizeof out, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
@@ -90,12 +91,14 @@ static void repr_string(struct printer *p, struct str s)
     bool single = memchr(s.p, '\'', s.n) != NULL, both = memchr(s.p, '"', s.n) != NULL;
     uint32_t quote = single && !both ? '"' : '\'';
     const char *mark = quote == '"' ? "\"" : "'";
+    if (jrun_spend_scan(p->b->r, s.n) != 0)
+        return;
     put_z(p, mark);
     size_t at = 0, plain = 0;
     while (at < s.n && p->b->r->code == 0) {
         size_t from = at;
         uint32_t c = junicode_next(s, &at);
-        if (c != quote && c != '\\' && junicode_printable(c))
+        if (c != quote && c != '\\' && junicode_printable(c) && !(p->ascii && c >= 0x80))
             continue;
         put(p, str_sub(s, plain, from));
         repr_char(p, c, quote);
@@ -221,6 +224,15 @@ void jprint_repr(struct jbuild *b, struct jvalue v)
     repr(&p, v);
 }
 
+const struct jstring *jprint_repr_string(struct jrun *r, struct jvalue v, bool ascii)
+{
+    struct jbuild b;
+    jbuild_init(&b, r, 0);
+    struct printer p = { .b = &b, .value = jvalue_any_marked(r, v), .ascii = ascii };
+    repr(&p, v);
+    return jbuild_done(&b);
+}
+
 void jprint_str(struct jbuild *b, struct jvalue v)
 {
     char out[JPRINT_SCALAR_BYTES];
@@ -271,6 +283,8 @@ static void json_escape(struct printer *p, uint32_t c)
 static void json_string(struct printer *p, struct str s)
 {
     bool ascii = p->json->ensure_ascii;
+    if (jrun_spend_scan(p->b->r, s.n) != 0)
+        return;
     put_z(p, "\"");
     size_t at = 0, plain = 0;
     while (at < s.n && p->b->r->code == 0) {
@@ -451,6 +465,6 @@ static void json(struct printer *p, struct jvalue v)
 
 void jprint_json(struct jbuild *b, struct jvalue v, const struct jprint_json *o)
 {
-    struct printer p = { .b = b, .value = jvalue_any_marked(b->r, v), .json = o };
+    struct printer p = { .b = b, .value = o->marked || jvalue_any_marked(b->r, v), .json = o };
     json(&p, v);
 }

@@ -12,6 +12,8 @@
 /* Appends str(v) or repr(v). A failure is the run's. */
 void jprint_str(struct jbuild *b, struct jvalue v);
 void jprint_repr(struct jbuild *b, struct jvalue v);
+/* repr(v), or ascii(v); NULL after a failure. */
+const struct jstring *jprint_repr_string(struct jrun *r, struct jvalue v, bool ascii);
 /* str(v): the string itself if it is one; NULL after a failure. */
 const struct jstring *jprint_string(struct jrun *r, struct jvalue v);
 
@@ -21,6 +23,7 @@ bool jprint_scalar(struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *t
 
 /* json.dumps(v, ensure_ascii, indent, separators, sort_keys). */
 struct jprint_json {
+    bool marked; /* indent or separators came from a variable */
     bool ensure_ascii, sort_keys;
     bool multiline;               /* indent is not None */
     const struct jstring *indent; /* of one level; NULL: none */

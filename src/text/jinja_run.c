@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 enum {
     CHUNK_BYTES = 64 << 10,
@@ -45,7 +47,10 @@ int jrun_fail(struct jrun *r, int code, const char *fmt, ...)
     va_start(ap, fmt);
     err_vset(&reason, code, fmt, ap);
     va_end(ap);
-    err_set(r->e, code, "%s: line %d: %s", r->what, r->line, reason.msg);
+    struct buf whole = { 0 }; /* names and values may have been cut within a character */
+    utf8_clean(&whole, str_from(reason.msg));
+    err_set(r->e, code, "%s: line %d: %s", r->what, r->line, whole.n ? whole.p : "");
+    buf_deinit(&whole);
     return code;
 }
 
@@ -114,6 +119,8 @@ void *jrun_alloc(struct jrun *r, size_t n, size_t size)
 
 int jrun_spend(struct jrun *r, uint64_t n)
 {
+    if (r->code != 0)
+        return r->code;
     if (r->fuel < n) {
         r->fuel = 0;
         return jrun_fail(r, ERR_LIMIT, "the template takes more than %llu steps (limit on fuel)",

@@ -47,7 +47,7 @@ int jrun_fail(struct jrun *r, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Takes n steps of fuel. A step pays for one evaluation of a node, for so many bytes copied, compared or hashed, or for so many
  * looked at character by character: whatever an operation does costs fuel in proportion. */
-enum { JRUN_COPY_BYTES = 256, JRUN_SCAN_BYTES = 16 };
+enum { JRUN_COPY_BYTES = 256, JRUN_SCAN_BYTES = 8 };
 MUST_CHECK int jrun_spend(struct jrun *r, uint64_t n);
 MUST_CHECK static inline int jrun_spend_copy(struct jrun *r, size_t bytes)
 {

@@ -11,11 +11,9 @@
 #include "base/utf8.h"
 #include "text/jinja_unicode.h"
 
-enum { SPEND_BYTES = 256 /* bytes copied or searched for one step of fuel */ };
-
 struct jstring *jstring_new(struct jrun *r, struct str s, enum jmark mark)
 {
-    struct jstring *v = jrun_alloc(r, 1, sizeof *v);
+    struct jstring *v = jrun_spend(r, 1 + s.n / JRUN_COPY_BYTES) == 0 ? jrun_alloc(r, 1, sizeof *v) : NULL;
     if (!v)
         return NULL;
     *v = (struct jstring){ .p = s.p ? s.p : "", .n = s.n, .mark = (uint8_t)mark, .n_chars = SIZE_MAX };
@@ -36,6 +34,8 @@ uint32_t jstring_hash(const struct jstring *s)
         ((struct jstring *)s)->hash = jstring_hash_bytes(jstring_str(s));
     return s->hash;
 }
+
+enum { SKIP_BYTES = 64 /* counted at once where an offset is looked for */ };
 
 /* Characters in valid UTF-8: every byte but those that continue one. */
 static size_t count_chars(const char *p, size_t n)
@@ -64,11 +64,18 @@ bool jstring_eq(const struct jstring *a, const struct jstring *b)
     return a == b || (a->n == b->n && (a->p == b->p || memcmp(a->p, b->p, a->n) == 0));
 }
 
-size_t jstring_offset(const struct jstring *s, size_t i)
+size_t jstring_offset(struct jrun *r, const struct jstring *s, size_t i)
 {
     if (jstring_len(s) == s->n)
         return i;
     size_t at = 0;
+    if (jrun_spend_scan(r, MIN(i, s->n)) != 0)
+        return 0;
+    for (; i >= SKIP_BYTES && s->n - at >= SKIP_BYTES;
+         at += SKIP_BYTES) /* whole runs, which may end inside a character */
+        i -= count_chars(s->p + at, SKIP_BYTES);
+    while (at < s->n && ((unsigned char)s->p[at] & 0xc0) == 0x80)
+        at++;
     while (i > 0 && at < s->n) {
         junicode_next(jstring_str(s), &at);
         i--;
@@ -76,9 +83,11 @@ size_t jstring_offset(const struct jstring *s, size_t i)
     return at;
 }
 
-size_t jstring_chars_before(const struct jstring *s, size_t n_bytes)
+size_t jstring_chars_before(struct jrun *r, const struct jstring *s, size_t n_bytes)
 {
-    return jstring_len(s) == s->n ? n_bytes : count_chars(s->p, n_bytes);
+    if (jstring_len(s) == s->n || jrun_spend_copy(r, n_bytes) != 0)
+        return n_bytes;
+    return count_chars(s->p, n_bytes);
 }
 
 /* First span of the store that ends behind byte `at` of the store. */
@@ -106,10 +115,10 @@ static enum jmark window_mark(const struct jstore *st, size_t from, size_t to)
 
 static struct jstring *window(struct jrun *r, struct jstore *st, size_t from, size_t to)
 {
-    struct jstring *v = jstring_new(r, (struct str){ st->p + from, to - from }, JMARK_TEMPLATE);
+    struct jstring *v = jrun_alloc(r, 1, sizeof *v);
     if (!v)
         return NULL;
-    v->store = st;
+    *v = (struct jstring){ .p = st->p ? st->p + from : "", .n = to - from, .store = st, .n_chars = SIZE_MAX };
     v->mark = (uint8_t)window_mark(st, from, to);
     return v;
 }
@@ -121,6 +130,8 @@ const struct jstring *jstring_sub(struct jrun *r, const struct jstring *s, size_
     struct jstring *v;
     if (s->store && s->mark == JMARK_MIXED) {
         size_t base = (size_t)(s->p - s->store->p);
+        if (jrun_spend(r, 1 + (to_bytes - from_bytes) / JRUN_COPY_BYTES) != 0)
+            return NULL;
         v = window(r, s->store, base + from_bytes, base + to_bytes);
     } else {
         v = jstring_new(r, str_sub(jstring_str(s), from_bytes, to_bytes), s->mark);
@@ -224,7 +235,7 @@ static int store_mark(struct jrun *r, struct jstore *st, size_t from, size_t to)
 
 static void store_add(struct jrun *r, struct jstore *st, struct str s, bool value)
 {
-    if (s.n == 0 || r->code != 0 || jrun_spend(r, s.n / SPEND_BYTES) != 0 || store_reserve(r, st, s.n) != 0)
+    if (s.n == 0 || jrun_spend(r, 1 + s.n / JRUN_COPY_BYTES) != 0 || store_reserve(r, st, s.n) != 0)
         return;
     if (value && store_mark(r, st, st->n, st->n + s.n) != 0)
         return;
@@ -235,7 +246,7 @@ static void store_add(struct jrun *r, struct jstore *st, struct str s, bool valu
 static void store_add_string(struct jrun *r, struct jstore *st, const struct jstring *s)
 {
     struct jpiece piece = { .next = 0 };
-    while (jstring_piece(s, &piece))
+    while (r->code == 0 && jstring_piece(s, &piece))
         store_add(r, st, piece.s, piece.value);
 }
 
@@ -257,8 +268,8 @@ const struct jstring *jstring_concat(struct jrun *r, const struct jstring *a, co
     }
     store_add_string(r, st, b);
     struct jstring *v = r->code == 0 ? window(r, st, from, st->n) : NULL;
-    if (v && a->n_chars != SIZE_MAX && b->n_chars != SIZE_MAX)
-        v->n_chars = a->n_chars + b->n_chars;
+    if (v) /* counted now: a string that grows bit by bit is not paid for as a whole each time */
+        v->n_chars = jstring_len(a) + jstring_len(b);
     return v;
 }
 
@@ -314,7 +325,7 @@ void jbuild_repeat(struct jbuild *b, const struct jstring *s, size_t n)
         return;
     }
     size_t all = n * s->n, from = b->store->n, done = s->n;
-    if (jrun_spend(r, all / SPEND_BYTES) != 0 || store_reserve(r, b->store, all) != 0)
+    if (jrun_spend_copy(r, all) != 0 || store_reserve(r, b->store, all) != 0)
         return;
     if (s->mark == JMARK_VALUE && store_mark(r, b->store, from, from + all) != 0)
         return;

@@ -43,7 +43,7 @@ struct jstring {
     size_t n_chars;       /* SIZE_MAX: not yet counted */
 };
 
-/* A string of borrowed bytes. NULL after a failure, as everywhere below. */
+/* A string of borrowed bytes. NULL after a failure, as everywhere below. Making a string pays for counting its characters. */
 struct jstring *jstring_new(struct jrun *r, struct str s, enum jmark mark);
 /* Computes hash and length now, so that the string is never written to again. */
 void jstring_freeze(struct jstring *s);
@@ -57,10 +57,10 @@ uint32_t jstring_hash_bytes(struct str s);
 size_t jstring_len(const struct jstring *s); /* characters */
 bool jstring_eq(const struct jstring *a, const struct jstring *b);
 
-/* Byte offset of character i (at most the length). */
-size_t jstring_offset(const struct jstring *s, size_t i);
+/* Byte offset of character i (at most the length); the offset of some character if fuel runs out. */
+size_t jstring_offset(struct jrun *r, const struct jstring *s, size_t i);
 /* Characters in the first n bytes. */
-size_t jstring_chars_before(const struct jstring *s, size_t n_bytes);
+size_t jstring_chars_before(struct jrun *r, const struct jstring *s, size_t n_bytes);
 /* The bytes [from, to), or the string itself if that is all of it. */
 const struct jstring *jstring_sub(struct jrun *r, const struct jstring *s, size_t from_bytes, size_t to_bytes);
 const struct jstring *jstring_concat(struct jrun *r, const struct jstring *a, const struct jstring *b);

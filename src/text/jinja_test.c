@@ -127,7 +127,7 @@ static int test_upper(struct jrun *r, struct jvalue v, struct jvalue arg, bool *
 {
     (void)arg;
     const struct jstring *s = jprint_string(r, v);
-    *out = s && jtext_is_upper(s);
+    *out = s && jtext_is_upper(r, s);
     return r->code;
 }
 
@@ -135,7 +135,7 @@ static int test_lower(struct jrun *r, struct jvalue v, struct jvalue arg, bool *
 {
     (void)arg;
     const struct jstring *s = jprint_string(r, v);
-    *out = s && jtext_is_lower(s);
+    *out = s && jtext_is_lower(r, s);
     return r->code;
 }
 

@@ -7,17 +7,12 @@
 #include "base/base.h"
 #include "text/jinja_unicode.h"
 
-enum { SPEND_BYTES = 256 /* bytes looked at for one step of fuel */ };
-
-static int spend(struct jrun *r, const struct jstring *s)
-{
-    return jrun_spend(r, 1 + s->n / SPEND_BYTES);
-}
-
-static bool in_set(const struct jstring *chars, uint32_t c)
+static bool in_set(struct jrun *r, const struct jstring *chars, uint32_t c)
 {
     if (!chars)
         return junicode_space(c);
+    if (jrun_spend_scan(r, chars->n) != 0)
+        return false;
     for (size_t at = 0; at < chars->n;)
         if (junicode_next(jstring_str(chars), &at) == c)
             return true;
@@ -28,20 +23,20 @@ const struct jstring *jtext_strip(struct jrun *r, const struct jstring *s, const
 {
     struct str all = jstring_str(s);
     size_t from = 0, to = s->n;
-    if (jrun_spend(r, 1) != 0)
-        return NULL;
     while ((sides & JTEXT_LEFT) && from < to) {
         size_t at = from;
-        if (!in_set(chars, junicode_next(all, &at)))
+        if (!in_set(r, chars, junicode_next(all, &at)))
             break;
         from = at;
     }
     while ((sides & JTEXT_RIGHT) && to > from) {
         size_t at = to;
-        if (!in_set(chars, junicode_prev(all, &at)))
+        if (!in_set(r, chars, junicode_prev(all, &at)))
             break;
         to = at;
     }
+    if (jrun_spend_scan(r, from + (s->n - to)) != 0)
+        return NULL;
     return jstring_sub(r, s, from, to);
 }
 
@@ -106,7 +101,7 @@ const struct jstring *jtext_case(struct jrun *r, const struct jstring *s, enum j
     struct str all = jstring_str(s);
     bool word = false;
     jbuild_init(&b, r, s->n);
-    if (jrun_spend(r, s->n / 16) != 0)
+    if (jrun_spend_scan(r, s->n) != 0)
         return NULL;
     for (size_t at = 0; at < s->n && r->code == 0;) {
         size_t from = at;
@@ -121,9 +116,11 @@ const struct jstring *jtext_case(struct jrun *r, const struct jstring *s, enum j
     return jbuild_done(&b);
 }
 
-bool jtext_is_upper(const struct jstring *s)
+bool jtext_is_upper(struct jrun *r, const struct jstring *s)
 {
     bool any = false;
+    if (jrun_spend_scan(r, s->n) != 0)
+        return false;
     for (size_t at = 0; at < s->n;) {
         uint32_t c = junicode_next(jstring_str(s), &at);
         if (junicode_lower_case(c) || junicode_title_case(c))
@@ -133,9 +130,11 @@ bool jtext_is_upper(const struct jstring *s)
     return any;
 }
 
-bool jtext_is_lower(const struct jstring *s)
+bool jtext_is_lower(struct jrun *r, const struct jstring *s)
 {
     bool any = false;
+    if (jrun_spend_scan(r, s->n) != 0)
+        return false;
     for (size_t at = 0; at < s->n;) {
         uint32_t c = junicode_next(jstring_str(s), &at);
         if (junicode_upper_case(c) || junicode_title_case(c))
@@ -145,9 +144,11 @@ bool jtext_is_lower(const struct jstring *s)
     return any;
 }
 
-bool jtext_is_title(const struct jstring *s)
+bool jtext_is_title(struct jrun *r, const struct jstring *s)
 {
     bool any = false, word = false;
+    if (jrun_spend_scan(r, s->n) != 0)
+        return false;
     for (size_t at = 0; at < s->n;) {
         uint32_t c = junicode_next(jstring_str(s), &at);
         bool capital = junicode_upper_case(c) || junicode_title_case(c), small = junicode_lower_case(c);
@@ -178,17 +179,17 @@ const struct jstring *jtext_replace(struct jrun *r, const struct jstring *s, con
                                     const struct jstring *with, int64_t max)
 {
     struct jbuild b;
-    if (spend(r, s) != 0)
+    size_t hit = jtext_find(r, s, old, 0, s->n);
+    if (r->code != 0)
         return NULL;
-    ptrdiff_t first = old->n > 0 ? str_find(jstring_str(s), jstring_str(old)) : 0;
-    if (first < 0 || max == 0)
+    if (hit == SIZE_MAX || max == 0)
         return s;
     jbuild_init(&b, r, s->n);
     if (old->n == 0) {
         replace_nothing(&b, s, with, max);
         return jbuild_done(&b);
     }
-    size_t at = 0, hit = (size_t)first;
+    size_t at = 0;
     for (int64_t done = 0; hit != SIZE_MAX && (max < 0 || done < max) && r->code == 0; done++) {
         jbuild_sub(&b, s, at, hit);
         jbuild_string(&b, with);
@@ -245,7 +246,7 @@ static int split_space(struct jrun *r, struct jlist *l, const struct jstring *s,
 struct jlist *jtext_split(struct jrun *r, const struct jstring *s, const struct jstring *sep, int64_t max)
 {
     struct jlist *l = jlist_new(r, 0);
-    if (!l || spend(r, s) != 0)
+    if (!l || jrun_spend_scan(r, s->n) != 0)
         return NULL;
     if (!sep)
         return split_space(r, l, s, max) == 0 ? l : NULL;
@@ -293,7 +294,7 @@ static int rsplit_space(struct jrun *r, struct jlist *l, const struct jstring *s
 struct jlist *jtext_rsplit(struct jrun *r, const struct jstring *s, const struct jstring *sep, int64_t max)
 {
     struct jlist *l = jlist_new(r, 0);
-    if (!l || spend(r, s) != 0)
+    if (!l || jrun_spend_scan(r, s->n) != 0)
         return NULL;
     if (sep && sep->n == 0) {
         jrun_fail(r, ERR_FORMAT, "rsplit(): empty separator");
@@ -324,7 +325,7 @@ struct jlist *jtext_split_lines(struct jrun *r, const struct jstring *s, bool ke
 {
     struct str all = jstring_str(s);
     struct jlist *l = jlist_new(r, 0);
-    if (!l || spend(r, s) != 0)
+    if (!l || jrun_spend_scan(r, s->n) != 0)
         return NULL;
     for (size_t at = 0, from = 0; at < s->n || from < s->n;) {
         size_t end = at;
@@ -340,14 +341,29 @@ struct jlist *jtext_split_lines(struct jrun *r, const struct jstring *s, bool ke
     return l;
 }
 
+/* Whether `what` stands at p. A step of fuel a comparison: a pattern that nearly matches everywhere is paid for. */
+static bool matches(struct jrun *r, const char *p, const struct jstring *what)
+{
+    return jrun_spend(r, 1 + what->n / JRUN_COPY_BYTES) == 0 && memcmp(p, what->p, what->n) == 0;
+}
+
 size_t jtext_find(struct jrun *r, const struct jstring *s, const struct jstring *what, size_t from_bytes,
                   size_t to_bytes)
 {
-    ptrdiff_t at = str_find(str_sub(jstring_str(s), from_bytes, to_bytes), jstring_str(what));
-    size_t looked_at = at < 0 ? to_bytes - from_bytes : (size_t)at;
-    if (jrun_spend(r, looked_at / SPEND_BYTES) != 0)
+    if (to_bytes < from_bytes || what->n > to_bytes - from_bytes)
         return SIZE_MAX;
-    return at < 0 ? SIZE_MAX : from_bytes + (size_t)at;
+    if (what->n == 0)
+        return from_bytes;
+    const char *p = s->p + from_bytes, *last = s->p + to_bytes - what->n;
+    while (r->code == 0 && p <= last) {
+        const char *hit = memchr(p, what->p[0], (size_t)(last - p) + 1);
+        if (jrun_spend_copy(r, (size_t)((hit ? hit : last) - p)) != 0 || !hit)
+            break;
+        if (matches(r, hit, what))
+            return (size_t)(hit - s->p);
+        p = hit + 1;
+    }
+    return SIZE_MAX;
 }
 
 size_t jtext_rfind(struct jrun *r, const struct jstring *s, const struct jstring *what, size_t from_bytes,
@@ -355,16 +371,21 @@ size_t jtext_rfind(struct jrun *r, const struct jstring *s, const struct jstring
 {
     if (to_bytes < from_bytes || what->n > to_bytes - from_bytes)
         return SIZE_MAX;
-    size_t start = to_bytes - what->n, at = start;
-    while (at > from_bytes && memcmp(s->p + at, what->p, what->n) != 0)
+    if (what->n == 0)
+        return to_bytes;
+    size_t end = to_bytes - what->n + 1, at = end;
+    bool hit = false;
+    while (!hit && r->code == 0 && at > from_bytes) {
         at--;
-    if (jrun_spend(r, (start - at) / SPEND_BYTES) != 0 || memcmp(s->p + at, what->p, what->n) != 0)
-        return SIZE_MAX;
-    return at;
+        hit = s->p[at] == what->p[0] && matches(r, s->p + at, what);
+    }
+    return jrun_spend_scan(r, end - at) == 0 && hit ? at : SIZE_MAX;
 }
 
-const struct jstring *jtext_pad(struct jrun *r, const struct jstring *s, int64_t width, uint32_t fill, int sides)
+const struct jstring *jtext_pad(struct jrun *r, const struct jstring *s, int64_t width, const struct jstring *fill,
+                                int sides)
 {
+    static const struct jstring space = { .p = " ", .n = 1, .mark = JMARK_TEMPLATE, .n_chars = 1 };
     size_t n = jstring_len(s);
     if (width <= 0 || (uint64_t)width <= n)
         return s;
@@ -373,9 +394,9 @@ const struct jstring *jtext_pad(struct jrun *r, const struct jstring *s, int64_t
         left = pad / 2 + (pad & (size_t)width & 1);
     struct jbuild b;
     jbuild_init(&b, r, 0);
-    jbuild_fill(&b, fill, left, false);
+    jbuild_repeat(&b, fill ? fill : &space, left);
     jbuild_string(&b, s);
-    jbuild_fill(&b, fill, pad - left, false);
+    jbuild_repeat(&b, fill ? fill : &space, pad - left);
     return jbuild_done(&b);
 }
 
@@ -398,7 +419,7 @@ const struct jstring *jtext_expand_tabs(struct jrun *r, const struct jstring *s,
     struct jbuild b;
     size_t column = 0, plain = 0, step = size > 0 ? (size_t)size : 0;
     jbuild_init(&b, r, s->n);
-    if (spend(r, s) != 0)
+    if (jrun_spend_scan(r, s->n) != 0)
         return NULL;
     for (size_t at = 0; at < s->n && r->code == 0;) {
         size_t from = at;
@@ -420,8 +441,8 @@ const struct jstring *jtext_expand_tabs(struct jrun *r, const struct jstring *s,
 const struct jstring *jtext_slice(struct jrun *r, const struct jstring *s, int64_t from, int64_t to, int64_t step)
 {
     if (step == 1) {
-        size_t a = jstring_offset(s, (size_t)from);
-        return jstring_sub(r, s, a, to > from ? jstring_offset(s, (size_t)to) : a);
+        size_t a = jstring_offset(r, s, (size_t)from), b = to > from ? jstring_offset(r, s, (size_t)to) : a;
+        return r->code == 0 ? jstring_sub(r, s, a, b) : NULL;
     }
     struct jbuild b;
     struct str all = jstring_str(s);
@@ -429,13 +450,13 @@ const struct jstring *jtext_slice(struct jrun *r, const struct jstring *s, int64
     if (step > 0 ? from >= to : from <= to)
         return jbuild_done(&b);
     /* Characters are found by walking, forwards or backwards; `to` may be -1. */
-    size_t at = jstring_offset(s, (size_t)from);
-    for (int64_t i = from; r->code == 0 && jrun_spend(r, 1) == 0;) {
+    size_t at = jstring_offset(r, s, (size_t)from);
+    for (int64_t i = from; r->code == 0;) {
         size_t end = at;
         junicode_next(all, &end);
         jbuild_sub(&b, s, at, end);
         int64_t left = step > 0 ? to - i : i - to, stride = step > 0 ? step : -step;
-        if (left <= stride)
+        if (left <= stride || jrun_spend_scan(r, (size_t)stride) != 0)
             break;
         i += step;
         for (int64_t k = 0; k < stride; k++) {
@@ -456,7 +477,7 @@ const struct jstring *jtext_indent(struct jrun *r, const struct jstring *s, cons
     struct str all = jstring_str(s);
     struct jbuild b;
     jbuild_init(&b, r, s->n + s->n / 4);
-    if (spend(r, s) != 0)
+    if (jrun_spend_scan(r, s->n) != 0)
         return NULL;
     if (first)
         jbuild_string(&b, by);
@@ -484,6 +505,8 @@ const struct jstring *jtext_escape(struct jrun *r, const struct jstring *s)
     struct jbuild b;
     size_t plain = 0;
     jbuild_init(&b, r, s->n);
+    if (jrun_spend_scan(r, s->n) != 0)
+        return NULL;
     for (size_t at = 0; at < s->n; at++) {
         const char *entity = s->p[at] == '&'    ? "&amp;"
                              : s->p[at] == '<'  ? "&lt;"

@@ -18,9 +18,10 @@ const struct jstring *jtext_strip(struct jrun *r, const struct jstring *s, const
 /* Letter case. */
 enum jtext_case { JTEXT_UPPER, JTEXT_LOWER, JTEXT_CAPITALIZE, JTEXT_TITLE, JTEXT_TITLE_FILTER, JTEXT_SWAPCASE };
 const struct jstring *jtext_case(struct jrun *r, const struct jstring *s, enum jtext_case how);
-bool jtext_is_upper(const struct jstring *s);
-bool jtext_is_lower(const struct jstring *s);
-bool jtext_is_title(const struct jstring *s);
+/* Predicates; false, too, if fuel runs out. */
+bool jtext_is_upper(struct jrun *r, const struct jstring *s);
+bool jtext_is_lower(struct jrun *r, const struct jstring *s);
+bool jtext_is_title(struct jrun *r, const struct jstring *s);
 
 /* str.replace; max < 0: all. */
 const struct jstring *jtext_replace(struct jrun *r, const struct jstring *s, const struct jstring *old,
@@ -37,8 +38,9 @@ size_t jtext_find(struct jrun *r, const struct jstring *s, const struct jstring 
 size_t jtext_rfind(struct jrun *r, const struct jstring *s, const struct jstring *what, size_t from_bytes,
                    size_t to_bytes);
 
-/* str.ljust, rjust (sides: where the padding goes) and center. */
-const struct jstring *jtext_pad(struct jrun *r, const struct jstring *s, int64_t width, uint32_t fill, int sides);
+/* str.ljust, rjust (sides: where the padding goes) and center; `fill` is one character, NULL: a space. */
+const struct jstring *jtext_pad(struct jrun *r, const struct jstring *s, int64_t width, const struct jstring *fill,
+                                int sides);
 const struct jstring *jtext_zfill(struct jrun *r, const struct jstring *s, int64_t width);
 const struct jstring *jtext_expand_tabs(struct jrun *r, const struct jstring *s, int64_t size);
 

@@ -59,38 +59,50 @@ static utf8proc_category_t category(uint32_t c)
 
 bool junicode_alpha(uint32_t c)
 {
+    if (c < 0x80)
+        return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
     utf8proc_category_t k = category(c);
     return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
 }
 
 bool junicode_decimal(uint32_t c)
 {
+    if (c < 0x80)
+        return c >= '0' && c <= '9';
     return category(c) == UTF8PROC_CATEGORY_ND;
 }
 
 bool junicode_numeric(uint32_t c)
 {
+    if (c < 0x80)
+        return c >= '0' && c <= '9';
     utf8proc_category_t k = category(c);
     return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO;
 }
 
 bool junicode_upper_case(uint32_t c)
 {
+    if (c < 0x80)
+        return c >= 'A' && c <= 'Z';
     return category(c) == UTF8PROC_CATEGORY_LU;
 }
 
 bool junicode_lower_case(uint32_t c)
 {
+    if (c < 0x80)
+        return c >= 'a' && c <= 'z';
     return category(c) == UTF8PROC_CATEGORY_LL;
 }
 
 bool junicode_title_case(uint32_t c)
 {
-    return category(c) == UTF8PROC_CATEGORY_LT;
+    return c >= 0x80 && category(c) == UTF8PROC_CATEGORY_LT;
 }
 
 bool junicode_cased(uint32_t c)
 {
+    if (c < 0x80)
+        return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
     utf8proc_category_t k = category(c);
     return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LT;
 }

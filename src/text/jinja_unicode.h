@@ -1,7 +1,9 @@
 /* jinja_unicode.h - characters as Python's str sees them: white space, letter case, what repr() escapes.
  *
  * Categories and simple case mappings are utf8proc's; where a character's upper case is several characters (SpecialCasing.txt,
- * the unconditional part) a table here has them. Python's own Unicode version may know a few characters more or less.
+ * the unconditional part) a table here has them. Case and kind of number go by category: what
+ * Python counts besides (Roman numerals have case, superscripts are digits, some ideographs are numbers) is not known here. Python's own
+ * Unicode version may know a few characters more or less.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_JINJA_UNICODE_H
 #define TEXT_JINJA_UNICODE_H

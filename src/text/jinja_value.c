@@ -19,7 +19,7 @@ double jvalue_double(struct jvalue v)
     case JTYPE_FLOAT:
         return v.u.f;
     case JTYPE_BIGINT:
-        return str_to_double(jstring_str(v.u.s), &x) ? x : (double)INFINITY;
+        return str_to_double(jstring_str(v.u.s), &x) ? x : v.u.s->p[0] == '-' ? -(double)INFINITY : (double)INFINITY;
     default:
         return (double)jvalue_i64(v);
     }
@@ -164,16 +164,7 @@ static bool range_eq(const struct jrange *a, const struct jrange *b)
     return a->n <= 1 || a->step == b->step;
 }
 
-static bool number_eq(struct jvalue a, struct jvalue b)
-{
-    if (a.type == JTYPE_BIGINT || b.type == JTYPE_BIGINT)
-        return a.type == b.type
-                   ? jstring_eq(a.u.s, b.u.s)
-                   : (a.type == JTYPE_FLOAT || b.type == JTYPE_FLOAT) && jvalue_double(a) == jvalue_double(b);
-    if (a.type == JTYPE_FLOAT || b.type == JTYPE_FLOAT)
-        return jvalue_double(a) == jvalue_double(b);
-    return jvalue_i64(a) == jvalue_i64(b);
-}
+static int number_cmp(struct jvalue a, struct jvalue b);
 
 bool jvalue_same(struct jvalue a, struct jvalue b)
 {
@@ -200,16 +191,20 @@ bool jvalue_same(struct jvalue a, struct jvalue b)
 bool jvalue_eq(struct jrun *r, struct jvalue a, struct jvalue b)
 {
     if (jvalue_is_number(a) && jvalue_is_number(b))
-        return number_eq(a, b);
+        return number_cmp(a, b) == 0;
     if (a.type != b.type)
         return false;
     if (a.type == JTYPE_UNDEFINED)
         return true;
+    if (a.type == JTYPE_STRING && jrun_spend_copy(r, a.u.s->n) != 0)
+        return false;
     if (jvalue_same(a, b))
         return true;
     if (a.type != JTYPE_LIST && a.type != JTYPE_TUPLE && a.type != JTYPE_DICT && a.type != JTYPE_RANGE)
         return false;
-    if (jrun_spend(r, 1) != 0 || jrun_enter(r) != 0)
+    size_t n = 0;
+    jvalue_len(a, &n);
+    if (jrun_spend(r, a.type == JTYPE_RANGE ? 1 : 1 + n) != 0 || jrun_enter(r) != 0)
         return false;
     bool eq = a.type == JTYPE_DICT    ? dict_eq(r, a.u.dict, b.u.dict)
               : a.type == JTYPE_RANGE ? range_eq(a.u.range, b.u.range)
@@ -231,8 +226,27 @@ static int bigint_cmp(struct jvalue a, struct jvalue b)
     return a_neg ? -c : c;
 }
 
+/* Exact, also where the integer is no double. */
+static int int_double_cmp(int64_t i, double f)
+{
+    double x = (double)i;
+    if (isnan(f))
+        return JVALUE_UNORDERED;
+    if (x != f)
+        return (x > f) - (x < f);
+    if (f >= 9223372036854775808.0) /* i was rounded up to it */
+        return -1;
+    return (i > (int64_t)f) - (i < (int64_t)f);
+}
+
 static int number_cmp(struct jvalue a, struct jvalue b)
 {
+    if (a.type == JTYPE_FLOAT && jvalue_is_int(b)) {
+        int c = int_double_cmp(jvalue_i64(b), a.u.f);
+        return c == JVALUE_UNORDERED ? c : -c;
+    }
+    if (b.type == JTYPE_FLOAT && jvalue_is_int(a))
+        return int_double_cmp(jvalue_i64(a), b.u.f);
     if (a.type == JTYPE_FLOAT || b.type == JTYPE_FLOAT) {
         double x = jvalue_double(a), y = jvalue_double(b);
         return isnan(x) || isnan(y) ? JVALUE_UNORDERED : (x > y) - (x < y);
@@ -259,18 +273,22 @@ static int list_cmp(struct jrun *r, const struct jlist *a, const struct jlist *b
 
 int jvalue_cmp(struct jrun *r, struct jvalue a, struct jvalue b, const char *op, int *out)
 {
+    if (jrun_spend(r, 1) != 0)
+        return r->code;
     if (jvalue_is_number(a) && jvalue_is_number(b)) {
         *out = number_cmp(a, b);
         return 0;
     }
     if (a.type == JTYPE_STRING && b.type == JTYPE_STRING) {
+        if (jrun_spend_copy(r, MIN(a.u.s->n, b.u.s->n)) != 0)
+            return r->code;
         /* UTF-8 sorts bytewise as its characters do. */
         int c = str_cmp(jstring_str(a.u.s), jstring_str(b.u.s));
         *out = (c > 0) - (c < 0);
         return 0;
     }
     if (a.type == b.type && (a.type == JTYPE_LIST || a.type == JTYPE_TUPLE)) {
-        if (jrun_spend(r, 1) != 0 || jrun_enter(r) != 0)
+        if (jrun_spend(r, MIN(a.u.list->n, b.u.list->n)) != 0 || jrun_enter(r) != 0)
             return r->code;
         int rc = list_cmp(r, a.u.list, b.u.list, op, out);
         jrun_leave(r);
@@ -304,7 +322,7 @@ static uint32_t hash_double(double f)
 static int hash_tuple(struct jrun *r, const struct jlist *l, uint32_t *out)
 {
     uint64_t h = 1;
-    if (jrun_enter(r) != 0)
+    if (jrun_spend(r, 1 + l->n) != 0 || jrun_enter(r) != 0)
         return r->code;
     for (size_t i = 0; i < l->n; i++) {
         uint32_t item = 0;
@@ -321,6 +339,8 @@ int jvalue_hash(struct jrun *r, struct jvalue v, uint32_t *out)
 {
     switch (v.type) {
     case JTYPE_STRING:
+        if (v.u.s->hash == 0 && jrun_spend_scan(r, v.u.s->n) != 0)
+            return r->code;
         *out = jstring_hash(v.u.s);
         return 0;
     case JTYPE_BOOL:
@@ -353,9 +373,11 @@ bool jvalue_any_marked(struct jrun *r, struct jvalue v)
     if (v.type == JTYPE_VIEW)
         return v.u.view->marked;
     bool list = v.type == JTYPE_LIST || v.type == JTYPE_TUPLE, dict = v.type == JTYPE_DICT || v.type == JTYPE_NAMESPACE;
-    /* What is nested too deeply counts as marked; printing it then fails. */
-    if ((!list && !dict) || jrun_enter(r) != 0)
-        return list || dict;
+    if (!list && !dict)
+        return false;
+    /* What is nested too deeply or too large to look through counts as marked; the run has failed. */
+    if (jrun_spend(r, 1 + (list ? v.u.list->n : v.u.dict->n)) != 0 || jrun_enter(r) != 0)
+        return true;
     bool any = false;
     for (size_t i = 0; list && i < v.u.list->n && !any; i++)
         any = jvalue_any_marked(r, v.u.list->v[i]);
@@ -514,7 +536,7 @@ static int dict_grow(struct jrun *r, struct jdict *d)
     return 0;
 }
 
-/* Entry of a key, or NULL. */
+/* Entry of a key, or NULL. Fuel bounds what keys made to have the same hash can cost. */
 static struct jentry *dict_find(struct jrun *r, const struct jdict *d, struct jvalue key, uint32_t hash)
 {
     if (!d->index) {
@@ -524,7 +546,7 @@ static struct jentry *dict_find(struct jrun *r, const struct jdict *d, struct jv
         return NULL;
     }
     size_t mask = d->index_cap - 1;
-    for (size_t i = hash & mask; d->index[i] != 0; i = (i + 1) & mask) {
+    for (size_t i = hash & mask; d->index[i] != 0 && jrun_spend(r, 1) == 0; i = (i + 1) & mask) {
         struct jentry *e = &d->v[d->index[i] - 1];
         if (e->hash == hash && jvalue_eq(r, e->key, key))
             return e;
@@ -592,8 +614,8 @@ static int64_t range_at(const struct jrange *g, size_t i)
 static int item_at(struct jrun *r, struct jvalue obj, size_t i, struct jvalue *out)
 {
     if (obj.type == JTYPE_STRING) {
-        size_t from = jstring_offset(obj.u.s, i), to = from;
-        if (jrun_spend(r, from / 64) != 0)
+        size_t from = jstring_offset(r, obj.u.s, i), to = from;
+        if (r->code != 0)
             return r->code;
         junicode_next(jstring_str(obj.u.s), &to);
         return jvalue_done(r, jstring_sub(r, obj.u.s, from, to), out);
