@@ -16,7 +16,7 @@
 
 static int open_regular(const char *path, struct stat *st, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe that nobody writes to would never open */
     if (fd < 0)
         return err_errno(e, "%s", path);
     if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
@@ -96,11 +96,14 @@ static int write_all(int fd, struct str s, const char *path, struct err *e)
 int file_write(const char *path, struct str content, struct err *e)
 {
     struct buf temporary = { 0 };
-    buf_printf(&temporary, "%s.XXXXXX", path);
-    int fd = mkstemp(temporary.p);
-    int rc = fd < 0 ? err_errno(e, "%s", path) : write_all(fd, content, path, e);
+    buf_printf(&temporary, "%s.%ld.tmp", path, (long)getpid());
+    int rc = buf_check(&temporary, path, e);
+    if (rc)
+        return rc;
+    /* Not mkstemp: the umask decides who may read what is written. */
+    int fd = open(temporary.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    rc = fd < 0 ? err_errno(e, "%s", path) : write_all(fd, content, path, e);
     if (fd >= 0) {
-        fchmod(fd, 0644);
         if (close(fd) && !rc)
             rc = err_errno(e, "%s", path);
         if (!rc && rename(temporary.p, path))

@@ -24,7 +24,7 @@ void file_map_close(struct file_map *m);
 MUST_CHECK int file_read(struct buf *out, const char *path, struct err *e);
 /* Writes to a temporary file beside path and renames it, so that path never holds half of it. */
 MUST_CHECK int file_write(const char *path, struct str content, struct err *e);
-bool file_exists(const char *path);
+bool file_exists(const char *path); /* errno says why not */
 bool file_is_dir(const char *path);
 /* "dir/name", to be freed. */
 char *file_join(const char *dir, const char *name);

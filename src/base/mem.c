@@ -32,7 +32,7 @@ void mem_fail_after(long nth)
 
 static void *or_abort(void *p, size_t n)
 {
-    if (!p && n) {
+    if (!p) {
         fprintf(stderr, "octet: out of memory (%zu bytes)\n", n);
         abort();
     }
@@ -46,7 +46,10 @@ void *xmalloc(size_t n)
 
 void *xcalloc(size_t n, size_t size)
 {
-    return or_abort(calloc(n ? n : 1, size ? size : 1), n * size);
+    size_t total;
+    if (!mem_mul(n, size, &total))
+        total = SIZE_MAX;
+    return or_abort(calloc(n ? n : 1, size ? size : 1), total);
 }
 
 void *xrealloc(void *p, size_t n)
@@ -70,7 +73,8 @@ char *xstrndup(const char *s, size_t n)
 
 void *mem_try_calloc(size_t n, size_t size)
 {
-    if (made_to_fail())
+    size_t total;
+    if (made_to_fail() || !mem_mul(n, size, &total))
         return NULL;
     return calloc(n ? n : 1, size ? size : 1);
 }

@@ -15,6 +15,8 @@
 #include "base/mem.h"
 
 enum { SPIN_NS = 200000, SPINS_BEFORE_YIELD = 4000, CACHE_LINE = 64 };
+/* Kernels keep up to 200 KB in arrays; there are systems that give a thread no more than 128 KB. */
+enum { STACK_BYTES = 2 << 20 };
 
 struct pool {
     int n;              /* threads, the caller's included */
@@ -111,6 +113,24 @@ static void *work(void *arg)
     }
 }
 
+static int start_worker(struct pool *p, int ith)
+{
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr))
+        return -1;
+    struct worker *w = xmalloc(sizeof *w);
+    *w = (struct worker){ p, ith };
+    int rc = pthread_attr_setstacksize(&attr, STACK_BYTES);
+    if (!rc)
+        rc = pthread_create(&p->workers[p->n_started], &attr, work, w);
+    pthread_attr_destroy(&attr);
+    if (rc)
+        mem_free(w);
+    else
+        p->n_started++;
+    return rc;
+}
+
 int pool_new(struct pool **out, int n_threads, struct err *e)
 {
     *out = NULL;
@@ -124,14 +144,10 @@ int pool_new(struct pool **out, int n_threads, struct err *e)
     pthread_cond_init(&p->wake, NULL);
     p->workers = xcalloc((size_t)n_threads, sizeof *p->workers);
     for (int i = 1; i < n_threads; i++) {
-        struct worker *w = xmalloc(sizeof *w);
-        *w = (struct worker){ p, i };
-        if (pthread_create(&p->workers[p->n_started], NULL, work, w)) {
-            mem_free(w);
+        if (start_worker(p, i)) {
             pool_free(p);
             return err_set(e, ERR_NOMEM, "thread %d of %d could not be started", i + 1, n_threads);
         }
-        p->n_started++;
     }
     *out = p;
     return 0;

@@ -110,9 +110,7 @@ bool str_to_i64(struct str s, int64_t *out)
     uint64_t v;
     if (!str_to_u64(str_sub(s, negative, s.n), &v) || v > (uint64_t)INT64_MAX + negative)
         return false;
-    *out = negative ? -(int64_t)(v - 1) - 1 : (int64_t)v;
-    if (negative && v == 0)
-        *out = 0;
+    *out = negative && v ? -(int64_t)(v - 1) - 1 : (int64_t)v;
     return true;
 }
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "format/modeldir.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static int refuse_file(const char *path, struct err *e)
 {
     struct str s = str_from(path);
     if (!file_exists(path))
-        return err_set(e, ERR_IO, "%s: no such file or directory; %s", path, holds);
+        return err_set(e, ERR_IO, "%s: %s; %s", path, strerror(errno), holds);
     if (str_ends(s, STR(".gguf")))
         return err_set(e, ERR_UNSUPPORTED, "%s: this is a GGUF file; Octet reads MLX checkpoints: %s", path, holds);
     if (str_ends(s, STR(".safetensors")) || str_ends(s, STR("config.json")))

@@ -14,7 +14,7 @@ enum {
 };
 
 unsigned cpu_flags(void); /* what processor and system offer */
-/* "ref", "avx2", "avx512" or "neon": that set and those below it. ERR_ARG names the known ones. */
+/* "ref", "avx2", "avx512" or "neon": that set and those below it; "auto": all. ERR_ARG names the known ones. */
 MUST_CHECK int cpu_mask_parse(const char *name, unsigned *mask, struct err *e);
 
 #endif

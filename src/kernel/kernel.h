@@ -67,7 +67,7 @@ typedef void qmm_fn(const struct qmm *p);
  * s * q + b, at most one ulp of each operation. */
 typedef void dequant_fn(float *y, const struct mat *m, int e, int o, int i0, int n);
 
-/* y[i] = x[i] / sqrt(mean(x^2) + eps) * w[i]; y may be x. nmse <= 1e-12. mlx-format 2.1a. */
+/* y[i] = x[i] / sqrt(mean(x^2) + eps) * w[i]; y may be x. nmse <= 1e-12. */
 typedef void rms_norm_fn(float *y, const float *x, const float *w, int n, float eps);
 
 /* Rotates one head in place, pairs (i, i + n_rot / 2), i < n_rot / 2: cs[2 * i] is the cosine and cs[2 * i + 1] the sine. */

@@ -74,7 +74,7 @@ void op_embed(struct op_ctx *c, float *x, const struct mat *table, const struct 
 void op_rope_table(struct op_ctx *c, float *cs, const float *inv_freq, int n_freq, const struct step *s);
 
 /* Everything before attention: n = rms_norm(x, norm); q, k, v = W n; per head rms_norm of q and k (q_norm, k_norm [d_head], NULL:
- * none); rope on q and k; k and v appended to the pages. mlx-format 2.1 a-e. */
+ * none); rope on q and k; k and v appended to the pages: docs/MODEL.md, 4, steps 2.1 to 2.5. */
 struct op_attn_in {
     const float *x; /* [n_tok][n_embd] */
     const float *norm;
@@ -101,7 +101,7 @@ void op_linear_add(struct op_ctx *c, float *x, const struct mat *w, const float 
 void op_norm(struct op_ctx *c, float *y, const float *x, const float *norm, int n, float eps, int n_tok);
 
 /* p = softmax(W y) over all experts, the n_active best, their weights p (divided by their sum if `normalise`); then the grouping. f32
- * always. mlx-format 2.1 i. */
+ * always. */
 void op_route(struct op_ctx *c, struct routing *r, const struct mat *w, bool normalise, const float *y, int n_tok);
 
 /* h[pair] = silu(gate y) * (up y) for every pair of row and expert; `r` NULL: one matrix, pair = t. h [n_tok * n_active][n_ff]. */

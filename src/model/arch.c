@@ -3,6 +3,8 @@
 #include "model/arch.h"
 
 #include "base/buf.h"
+#include "base/utf8.h"
+#include "format/json.h"
 #include "model/arch_list.h"
 
 static const struct arch *const known[] = { &arch_qwen3_moe };
@@ -12,11 +14,13 @@ const struct arch *arch_find(struct str model_type, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (str_eqz(model_type, known[i]->model_type))
             return known[i];
-    struct buf names = { 0 };
+    struct buf text = BUF_INIT(0);
+    struct str cut = str_sub(model_type, 0, 100);
+    json_write_str(&text, str_sub(cut, 0, utf8_whole(cut)));
+    buf_z(&text, " is not supported; supported: ");
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        buf_printf(&names, "%s%s", i ? ", " : "", known[i]->model_type);
-    err_set(e, ERR_UNSUPPORTED, "config.json: model_type \"%.*s\" is not supported; supported: %s",
-            (int)MIN(model_type.n, 100), model_type.p, names.p);
-    buf_deinit(&names);
+        buf_printf(&text, "%s%s", i ? ", " : "", known[i]->model_type);
+    err_set(e, ERR_UNSUPPORTED, "config.json: model_type %s", text.p ? text.p : "");
+    buf_deinit(&text);
     return NULL;
 }

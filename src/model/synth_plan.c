@@ -218,8 +218,7 @@ static int plan(struct synth_plan *p, const struct json *config, uint64_t shard_
         read_dtype(config, &p->dtype, e) || check_size(&p->config, e))
         return e->code;
     if (strcmp(p->config.model_type, "qwen3_moe") != 0)
-        return err_set(e, ERR_UNSUPPORTED, "config.json: model_type: synth makes qwen3_moe, found \"%s\"",
-                       p->config.model_type);
+        return json_unsupported(config, "model_type", "\"qwen3_moe\"", e);
     if (add_all(p, e))
         return e->code;
     return make_shards(p, shard_bytes, e);

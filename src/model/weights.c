@@ -487,14 +487,16 @@ static bool explain(struct report *r)
     return false;
 }
 
-/* The superfluous tensor whose name is closest to that of a missing one. */
+/* The superfluous tensor whose name, but for a wrapper's prefix, is closest to that of a missing one. */
 static const char *near_name(const struct report *r, const char *missing)
 {
     const char *best = NULL;
     int best_distance = NEAR_DISTANCE + 1;
-    struct str lost = str_from(missing);
+    struct str lost = str_from(missing), prefix = str_from(r->w->prefix);
     for (size_t i = 0; i < MIN(r->n_extra, NEAR_CANDIDATES); i++) {
         struct str name = str_from(r->extra[i]->name);
+        if (str_starts(name, prefix))
+            name = str_sub(name, prefix.n, name.n);
         if (name.n > lost.n + NEAR_DISTANCE || lost.n > name.n + NEAR_DISTANCE)
             continue;
         int d = str_distance(name, lost, best_distance - 1);
@@ -512,7 +514,7 @@ static void list_problems(struct report *r, size_t limit)
     size_t total = w->n_missing + w->n_wrong + r->n_extra, listed = 0;
     for (size_t i = 0; i < w->n_missing && listed < limit; i++, listed++) {
         const char *near = near_name(r, w->missing[i]);
-        buf_printf(&r->text, "\n  missing: %s", w->missing[i]);
+        buf_printf(&r->text, "\n  missing: %s%s", w->prefix, w->missing[i]);
         if (near)
             buf_printf(&r->text, " (did you mean %s?)", near);
         else if (!strcmp(w->missing[i], "lm_head.weight") && !extra_with(r, "lm_head"))

@@ -117,6 +117,39 @@ static void a_write_that_fails_leaves_nothing(void **state)
     mem_free(path);
 }
 
+static void the_umask_decides_who_may_read(void **state)
+{
+    (void)state;
+    static const mode_t masks[][2] = { { 022, 0644 }, { 077, 0600 } };
+    struct err e = ERR_INIT;
+    struct stat st;
+    char *path = file_join(dir, "f");
+    for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
+        mode_t before = umask(masks[i][0]);
+        int rc = file_write(path, STR("x"), &e);
+        umask(before);
+        assert_int_equal(rc, 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, masks[i][1]);
+    }
+    unlink(path);
+    mem_free(path);
+}
+
+/* Nobody writes to it: opening it to read would wait for ever. */
+static void a_pipe_is_not_mapped(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct file_map m;
+    char *path = file_join(dir, "pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_map_open(&m, path, &e), ERR_IO);
+    assert_non_null(strstr(e.msg, "not a regular file"));
+    unlink(path);
+    mem_free(path);
+}
+
 static void names_come_in_order(void **state)
 {
     (void)state;
@@ -160,9 +193,14 @@ static void joined_paths_have_one_slash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_is_what_is_read), cmocka_unit_test(larger_than_the_limit_is_refused),
-        cmocka_unit_test(failures_name_the_file),  cmocka_unit_test(a_write_that_fails_leaves_nothing),
-        cmocka_unit_test(names_come_in_order),     cmocka_unit_test(joined_paths_have_one_slash),
+        cmocka_unit_test(written_is_what_is_read),
+        cmocka_unit_test(larger_than_the_limit_is_refused),
+        cmocka_unit_test(failures_name_the_file),
+        cmocka_unit_test(a_write_that_fails_leaves_nothing),
+        cmocka_unit_test(the_umask_decides_who_may_read),
+        cmocka_unit_test(a_pipe_is_not_mapped),
+        cmocka_unit_test(names_come_in_order),
+        cmocka_unit_test(joined_paths_have_one_slash),
     };
     return cmocka_run_group_tests_name("file", tests, make_dir, remove_dir);
 }

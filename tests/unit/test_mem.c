@@ -7,7 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 // clang-format on
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -103,6 +107,22 @@ static void hook_fails_the_nth_call_and_all_behind_it(void **state)
     mem_free(p);
 }
 
+/* In a process of its own, whose message goes nowhere. */
+static void what_the_program_itself_needs_aborts(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        fclose(stderr);
+        mem_free(xcalloc(SIZE_MAX / 2 + 1, 2)); /* the product is 0 */
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_not_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +131,7 @@ int main(void)
         cmocka_unit_test(memory_is_zeroed_and_aligned),
         cmocka_unit_test(copies_end_in_a_zero),
         cmocka_unit_test(hook_fails_the_nth_call_and_all_behind_it),
+        cmocka_unit_test(what_the_program_itself_needs_aborts),
     };
     return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
 }

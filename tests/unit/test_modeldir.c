@@ -65,7 +65,8 @@ static void what_is_no_model_directory_says_what_it_is(void **state)
     (void)state;
     struct made m;
     made_init(&m);
-    refuses("/nonexistent/model", ERR_IO, "/nonexistent/model: no such file or directory; a model directory holds");
+    refuses("/nonexistent/model", ERR_IO, "/nonexistent/model: No such file or directory; a model directory holds");
+    refuses("/dev/null/model", ERR_IO, "/dev/null/model: Not a directory; a model directory holds");
     refuses(m.dir, ERR_FORMAT, "no config.json; a model directory holds config.json, model*.safetensors");
     made_file(&m, "adapter_config.json", STR("{}"));
     refuses(m.dir, ERR_UNSUPPORTED, "adapter_config.json: this is no whole MLX checkpoint");

@@ -417,7 +417,9 @@ static void a_wrappers_prefix_is_seen_through(void **state)
     made_tensor(&made, "vision_tower.blocks.0.weight", DTYPE_F32, 0, 0, 1);
     accepts(&made);
     made_remove(&made, "language_model.lm_head.scales");
-    refuses(&made, "missing: lm_head.scales", NULL);
+    made_rename(&made, "language_model.model.norm.weight", "language_model.model.nrom.weight");
+    refuses(&made, "missing: language_model.lm_head.scales",
+            "missing: language_model.model.norm.weight (did you mean language_model.model.nrom.weight?)", NULL);
     made_deinit(&made);
 }
 
@@ -575,6 +577,21 @@ static void the_demonstration_model_is_bound(void **state)
     mem_free(path);
 }
 
+static void a_model_type_cannot_upset_a_terminal(void **state)
+{
+    (void)state;
+    struct made made;
+    fresh(&made);
+    config_edit(&made, "\"qwen3_moe\"", "\"a\\u001b[2Jb\"");
+    made_weights(&made, "model.safetensors");
+    struct loaded m;
+    struct err e = ERR_INIT;
+    assert_int_equal(load(&m, made.dir, &e), ERR_UNSUPPORTED);
+    assert_non_null(strstr(e.msg, "config.json: model_type \"a\\u001b[2Jb\" is not supported; supported: qwen3_moe"));
+    unload(&m);
+    made_deinit(&made);
+}
+
 /* Architectures that are not built in are named as such, whatever fields their configs have. */
 static void other_architectures_are_named(void **state)
 {
@@ -626,6 +643,7 @@ int main(void)
         cmocka_unit_test(running_out_of_memory_is_an_error),
         cmocka_unit_test(every_storage_form_is_bound),
         cmocka_unit_test(the_demonstration_model_is_bound),
+        cmocka_unit_test(a_model_type_cannot_upset_a_terminal),
         cmocka_unit_test(other_architectures_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static size_t q8_row_bytes(size_t n_in)
     return q + 2 * g * sizeof(float);
 }
 
-/* Floats of one thread's own scratch: what attention, gate and up, and the combination of experts want; a multiple of ALIGN bytes. */
+/* Floats of one thread's own scratch: what attention, gate and up, and the combination of experts want; a multiple of ALIGN. */
 static bool own_floats_of(size_t *n, const struct op_dims *d)
 {
     int n_group = d->n_head / d->n_kv_head;
