@@ -46,7 +46,7 @@ LDLIBS := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(PACKAGES) 2>/d
 # Only files named for an instruction set are compiled for it, so that none of its instructions leaks elsewhere.
 %_avx2.o: ISA := -O3 -mavx2 -mfma -mf16c
 %_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vbmi -mavx2 -mfma -mf16c
-%_neon.o: ISA := -O3 -march=armv8.2-a+dotprod+fp16
+%_neon.o: ISA := -O3 -march=armv8.2-a+dotprod
 # The reference defines the results: no contraction of its products and sums.
 $(B)/src/kernel/ref/%.o: ISA := -ffp-contract=off
 

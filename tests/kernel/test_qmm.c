@@ -592,7 +592,43 @@ static void a_row_gives_the_same_bits_in_any_company(void **state)
     }
 }
 
-static void fast_tables_give_the_same_bits(void **state)
+/* The end of every sum of 16 lanes (kernel/qmm_parts.h), then the bias and what y held. */
+static float tree_end(float lane[16], float bias, float y)
+{
+    for (int half = 8; half; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return y + (lane[0] + bias);
+}
+
+/* Output o of one row as kernel/qmm_parts.h says it, from x̂ in natural order. */
+static float tree_q8(const struct mat *m, int o, const struct q8_rows *x, size_t row, float y)
+{
+    const int8_t *q = x->q + row * x->q_stride;
+    float lane[16] = { 0 };
+    for (int g = 0; g < mat_groups(m); g++) {
+        size_t at = (size_t)o * (size_t)mat_groups(m) + (size_t)g, xg = row * x->g_stride + (size_t)g;
+        int32_t dot = 0;
+        for (int i = g * m->group; i < (g + 1) * m->group; i++)
+            dot += (int32_t)bits_at(mat_row(m, 0, o), (size_t)i, m->bits) * q[i];
+        float *acc = &lane[g % 16], scale = num_load(m->s, m->dtype, at) * x->a[xg];
+        *acc = fmaf(num_load(m->b, m->dtype, at), x->x[xg], *acc);
+        *acc = fmaf((float)dot, scale, *acc);
+    }
+    return tree_end(lane, m->bias[o], y);
+}
+
+static float tree_f32(const struct mat *m, int o, const float *x, float y)
+{
+    float lane[16] = { 0 };
+    for (int i = 0; i < m->n_in; i++) {
+        float w = (float)weight_at(m, 0, o, i); /* rounded once */
+        lane[i % 16] = fmaf(w, x[i], lane[i % 16]);
+    }
+    return tree_end(lane, m->bias[o], y);
+}
+
+static void fast_tables_give_the_bits_of_the_fixed_tree(void **state)
 {
     (void)state;
     enum { N_OUT = 19 };
@@ -600,25 +636,37 @@ static void fast_tables_give_the_same_bits(void **state)
     struct kernels k[KERNEL_TABLES_MAX];
     int n = kernel_tables(k);
     kernel_rng(&r);
-    if (n < 3)
+    if (n < 2) {
+        print_message("skipped: no fast table runs here\n");
         skip();
+    }
     for (size_t f = 0; f < ARRAY_LEN(forms); f++) {
         for (int n_row = 1; n_row < 12; n_row += 5) {
             int n_in = forms[f].group ? 37 * forms[f].group : 1555;
             struct made d;
             struct acts x;
-            float y[2][12 * N_OUT];
-            made_init(&d, &forms[f], 1, N_OUT, n_in, false, &r);
+            float want[12 * N_OUT], got[12 * N_OUT];
+            made_init(&d, &forms[f], 1, N_OUT, n_in, true, &r);
             acts_init(&x, n_row, n_in, &r);
             for (enum kind kind = forms[f].mode == QUANT_AFFINE ? INT8 : F32; kind <= F32; kind++) {
-                for (int t = 0; t < 2; t++) {
+                if (kind == INT8)
+                    acts_quantize(&x, &k[0], &d.m); /* natural order */
+                for (int row = 0; row < n_row; row++)
+                    for (int o = 0; o < N_OUT; o++)
+                        want[row * N_OUT + o] = kind == INT8 ? tree_q8(&d.m, o, &x.q8, (size_t)row, (float)o)
+                                                             : tree_f32(&d.m, o, acts_x(&x) + row * n_in, (float)o);
+                for (int t = 1; t < n; t++) {
+                    for (int i = 0; i < n_row * N_OUT; i++)
+                        got[i] = (float)(i % N_OUT);
                     if (kind == INT8)
-                        acts_quantize(&x, &k[1 + t], &d.m);
-                    struct qmm p = product(&d.m, 0, &x, y[t], N_OUT);
-                    run(&k[1 + t], kind, &p);
+                        acts_quantize(&x, &k[t], &d.m);
+                    struct qmm p = product(&d.m, 0, &x, got, N_OUT);
+                    p.add = true;
+                    run(&k[t], kind, &p);
+                    if (memcmp(got, want, (size_t)n_row * N_OUT * sizeof *got) != 0)
+                        fail_msg("%s %s %s, %d rows: other bits than the fixed tree", k[t].name, kind_names[kind],
+                                 form_name(&forms[f]), n_row);
                 }
-                if (memcmp(y[0], y[1], (size_t)n_row * N_OUT * sizeof(float)) != 0)
-                    fail_msg("%s %s: %s and %s differ", kind_names[kind], form_name(&forms[f]), k[1].name, k[2].name);
             }
             acts_deinit(&x);
             made_deinit(&d);
@@ -681,7 +729,7 @@ int main(void)
         cmocka_unit_test(every_table_agrees_with_the_reference),
         cmocka_unit_test(every_table_survives_extremes),
         cmocka_unit_test(a_row_gives_the_same_bits_in_any_company),
-        cmocka_unit_test(fast_tables_give_the_same_bits),
+        cmocka_unit_test(fast_tables_give_the_bits_of_the_fixed_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
