@@ -7,7 +7,7 @@ set -eu
 libs="libjson-c-dev libyajl-dev libpcre2-dev libutf8proc-dev libedit-dev libcmocka-dev"
 native="gcc make pkg-config $libs clang clang-tidy clang-format libclang-rt-14-dev"
 if [ "${1:-}" = aarch64 ]; then
-    wanted="gcc-aarch64-linux-gnu qemu-user libc6:arm64"
+    wanted="make pkg-config gcc-aarch64-linux-gnu qemu-user libc6:arm64"
     for p in $libs; do wanted="$wanted $p:arm64"; done
 else
     wanted=$native
