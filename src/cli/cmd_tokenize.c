@@ -15,6 +15,8 @@
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
+enum { FOUND_MAX = 40 }; /* bytes of wrong input in a message */
+
 struct tokenize {
     bool decode, lines, no_added;
     const char *chat; /* a file with a conversation */
@@ -110,9 +112,19 @@ static int on_line(void *arg, struct str line, struct buf *out, struct err *e)
     return rc;
 }
 
+static int not_ids(struct str found, struct err *e)
+{
+    struct buf piece = { 0 };
+    write_piece(&piece, str_sub(found, 0, utf8_whole(str_sub(found, 0, FOUND_MAX))));
+    int rc = err_set(e, ERR_FORMAT, "expected token ids with spaces or commas between, found %s", piece.p);
+    buf_deinit(&piece);
+    return rc;
+}
+
 /* Ids as they are written in many places: numbers with anything but digits between them. */
 static int decode_text(const struct tokenize *v, struct str s, struct buf *out, struct err *e)
 {
+    static const char separators[] = " ,;[]\t\r\n";
     struct ids ids = { 0 };
     int rc = 0;
     while (s.n && !rc) {
@@ -121,13 +133,12 @@ static int decode_text(const struct tokenize *v, struct str s, struct buf *out, 
         while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9')
             n++;
         if (n && (!str_to_i64(str_sub(s, 0, n), &id) || id >= tokenizer_size(v->tok)))
-            rc = err_set(e, ERR_FORMAT, "%.*s is no token id: they go from 0 to %d", (int)MIN(n, 40), s.p,
+            rc = err_set(e, ERR_FORMAT, "%.*s is no token id: they go from 0 to %d", (int)MIN(n, FOUND_MAX), s.p,
                          (int)tokenizer_size(v->tok) - 1);
         else if (n)
             ids_add(&ids, (int32_t)id);
-        else if (!memchr(" ,;[]\t\r\n", s.p[0], 9))
-            rc = err_set(e, ERR_FORMAT, "expected token ids with spaces or commas between, found \"%.*s\"",
-                         (int)MIN(s.n, 40), s.p);
+        else if (!memchr(separators, s.p[0], sizeof separators - 1))
+            rc = not_ids(s, e);
         s = str_sub(s, MAX(n, 1), s.n);
     }
     if (!rc) {

@@ -33,10 +33,11 @@ int lines_run(lines_fn *fn, void *arg, struct err *e)
         buf_char(&out, '\n');
         if (!rc)
             rc = buf_check(&out, "an answer", e);
-        if (!rc)
-            fwrite(out.p, 1, out.n, stdout);
-        else
+        if (rc)
             err_wrap(e, "line %zu", number);
+        /* Whoever asks through a pipe waits for the answer. A write that fails is found when the command ends. */
+        else if (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout))
+            break;
     }
     buf_deinit(&line);
     buf_deinit(&out);

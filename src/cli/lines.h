@@ -13,7 +13,7 @@
 /* Answers one line, without its line feed, by appending to out. */
 typedef int lines_fn(void *arg, struct str line, struct buf *out, struct err *e);
 
-/* Hands every line of standard input that is not empty to fn, and writes what it appends and a line feed to standard output.
+/* Hands every line of standard input that is not empty to fn, and writes what it appends and a line feed to standard output at once.
  * A failure ends it; the message begins with the number of the line. */
 MUST_CHECK int lines_run(lines_fn *fn, void *arg, struct err *e);
 

@@ -129,11 +129,16 @@ static size_t strip_left(struct str s, size_t from, size_t limit)
     return from;
 }
 
-static size_t strip_right(struct str s, size_t to)
+/* Tokens of white space that each swallow the rest of one run must not look at all of it each time. */
+static size_t strip_right(struct added_scan *s, size_t to)
 {
     uint32_t cp;
-    for (int n; (n = utf8_decode(str_sub(s, to, s.n), &cp)) > 0 && is_space(cp); to += (size_t)n)
+    if (to >= s->space_from && to < s->space_to)
+        return s->space_to;
+    s->space_from = to;
+    for (int n; (n = utf8_decode(str_sub(s->text, to, s->text.n), &cp)) > 0 && is_space(cp); to += (size_t)n)
         ;
+    s->space_to = to;
     return to;
 }
 
@@ -191,7 +196,7 @@ bool added_next(struct added_scan *s, struct added_match *out)
         if (a->lstrip)
             from = strip_left(s->text, from, MIN(s->done, from));
         if (a->rstrip)
-            to = strip_right(s->text, to);
+            to = strip_right(s, to);
         *out = (struct added_match){ token, from, to };
         s->done = to;
         return true;

@@ -52,8 +52,9 @@ struct added_scan {
     struct str text;                 /* borrowed */
     const struct marked_span *spans; /* borrowed: no match may touch these bytes */
     size_t n_span;
-    size_t at;   /* where the search goes on */
-    size_t done; /* end of the last match */
+    size_t at;                   /* where the search goes on */
+    size_t done;                 /* end of the last match */
+    size_t space_from, space_to; /* white space that a match has swallowed to its right */
 };
 
 /* Adds `content` for the token of that index; where two have the same content, the first stays. -1 if memory is out. */

@@ -47,8 +47,8 @@ static uint32_t rank_of(const struct bpe *b, int32_t left, int32_t right, int32_
 
 static int unknown(const char *what, size_t rank, struct str token, struct err *e)
 {
-    return err_set(e, ERR_FORMAT, "%s: model.merges: merge %zu: \"%.*s\" is not in the vocabulary", what, rank,
-                   (int)MIN(token.n, 100), token.p);
+    return err_set(e, ERR_FORMAT, "%s: model.merges: merge %zu: %s is not in the vocabulary", what, rank,
+                   vocab_quote(token).text);
 }
 
 /* The ids of merge r: the tokens it joins, and what they become. */

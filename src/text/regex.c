@@ -14,7 +14,7 @@
 enum {
     PATTERN_MAX = 1 << 16, /* bytes; published ones have a few hundred */
     JIT_STACK_MIN = 1 << 15,
-    JIT_STACK_MAX = 1 << 20,
+    JIT_STACK_MAX = 1 << 26,
     HEAP_MAX_KIB = 1 << 16, /* of the interpreter, where there is no JIT */
     STEPS_MIN = 1 << 20,
     STEPS_PER_BYTE = 8, /* a match may go back over a long run once for each of its alternatives */

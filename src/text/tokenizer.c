@@ -67,8 +67,8 @@ static int read_added_token(struct loading *l, const struct json *spec, struct a
         return rc;
     int32_t other = vocab_find(&l->vocab, content);
     if (other >= 0 && other != id)
-        return err_set(e, ERR_FORMAT, "%s: added_tokens: \"%.*s\" has id %d, but id %d in model.vocab", l->what,
-                       (int)MIN(content.n, 100), content.p, (int)id, (int)other);
+        return err_set(e, ERR_FORMAT, "%s: added_tokens: %s has id %d, but id %d in model.vocab", l->what,
+                       vocab_quote(content).text, (int)id, (int)other);
     a->id = (int32_t)id;
     a->content = (struct str){ xstrndup(content.p, content.n), content.n };
     return 0;
@@ -130,12 +130,11 @@ static int fill_tokens(struct loading *l, struct err *e)
         const struct added_token *a = &t->encoder.added[i];
         struct token *k = &t->tokens[a->id];
         if (k->known && !k->added && vocab_find(v, a->content) < 0)
-            return err_set(e, ERR_FORMAT,
-                           "%s: added_tokens: \"%.*s\" has id %d, which model.vocab gives to another token", l->what,
-                           (int)MIN(a->content.n, 100), a->content.p, (int)a->id);
+            return err_set(e, ERR_FORMAT, "%s: added_tokens: %s has id %d, which model.vocab gives to another token",
+                           l->what, vocab_quote(a->content).text, (int)a->id);
         if (k->added)
-            return err_set(e, ERR_FORMAT, "%s: added_tokens: id %d is given twice, the second time to \"%.*s\"",
-                           l->what, (int)a->id, (int)MIN(a->content.n, 100), a->content.p);
+            return err_set(e, ERR_FORMAT, "%s: added_tokens: id %d is given twice, the second time to %s", l->what,
+                           (int)a->id, vocab_quote(a->content).text);
         k->added = true;
         k->special = a->special;
     }

@@ -8,10 +8,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "format/json.h"
 #include "format/json_stream.h"
 
 /* Depths of the containers, counted as json_stream counts them. */
 enum { IN_FILE = 1, IN_MODEL = 2, IN_PART = 3, IN_PAIR = 4 };
+
+enum { QUOTED_MAX = 100 }; /* bytes of a spelling in a message */
 
 enum part { PART_NONE, PART_VOCAB, PART_MERGES };
 
@@ -38,6 +42,21 @@ int32_t vocab_find(const struct vocab *v, struct str spelling)
 {
     uint32_t id;
     return map_get(&v->ids, spelling, &id) ? (int32_t)id : -1;
+}
+
+struct vocab_quoted vocab_quote(struct str spelling)
+{
+    /* Each byte becomes at most six, as \u0000 does; then come quotes and dots. */
+    _Static_assert(sizeof(struct vocab_quoted) > 6 * QUOTED_MAX + 5, "a quoted spelling has room");
+    struct vocab_quoted q = { "" };
+    struct buf b = { 0 };
+    json_write_str(&b, str_sub(spelling, 0, utf8_whole(str_sub(spelling, 0, QUOTED_MAX))));
+    if (spelling.n > QUOTED_MAX)
+        buf_z(&b, "...");
+    if (b.n)
+        memcpy(q.text, b.p, MIN(b.n, sizeof q.text - 1));
+    buf_deinit(&b);
+    return q;
 }
 
 void vocab_deinit(struct vocab *v)
@@ -80,11 +99,11 @@ static int add_token(struct reader *r, struct str number, struct err *e)
     struct str name = vocab_str(v, r->key);
     int64_t id;
     if (!str_to_i64(number, &id) || id < 0)
-        return err_set(e, ERR_FORMAT, "%s: model.vocab: \"%.*s\" has id %.*s, expected an integer from 0", r->what,
-                       (int)MIN(name.n, 100), name.p, (int)MIN(number.n, 40), number.p);
+        return err_set(e, ERR_FORMAT, "%s: model.vocab: %s has id %.*s, expected an integer from 0", r->what,
+                       vocab_quote(name).text, (int)MIN(number.n, 40), number.p);
     if (id > VOCAB_ID_MAX)
-        return err_set(e, ERR_LIMIT, "%s: model.vocab: \"%.*s\" has id %.*s, the largest that is supported is %d",
-                       r->what, (int)MIN(name.n, 100), name.p, (int)MIN(number.n, 40), number.p, (int)VOCAB_ID_MAX);
+        return err_set(e, ERR_LIMIT, "%s: model.vocab: %s has id %.*s, the largest that is supported is %d", r->what,
+                       vocab_quote(name).text, (int)MIN(number.n, 40), number.p, (int)VOCAB_ID_MAX);
     struct vocab_token *tokens = grow(v->tokens, v->n_token, &v->cap_token, sizeof *tokens);
     if (!tokens)
         return no_memory(r, e);
@@ -112,9 +131,8 @@ static int add_merge_line(struct reader *r, struct str line, struct err *e)
     struct vocab_text all;
     struct str left, right = line;
     if (!str_cut(&right, ' ', &left) || memchr(right.p, ' ', right.n))
-        return err_set(e, ERR_FORMAT,
-                       "%s: model.merges: merge %zu is \"%.*s\", expected two tokens with one space between", r->what,
-                       r->v->n_merge, (int)MIN(line.n, 100), line.p);
+        return err_set(e, ERR_FORMAT, "%s: model.merges: merge %zu is %s, expected two tokens with one space between",
+                       r->what, r->v->n_merge, vocab_quote(line).text);
     int rc = store(r, line, &all, e);
     if (rc)
         return rc;
@@ -135,9 +153,8 @@ static int in_vocab(struct reader *r, const struct json_token *tok, struct err *
         return store(r, tok->text, &r->key, e);
     if (tok->type == JSON_TOKEN_NUMBER)
         return add_token(r, tok->text, e);
-    struct str name = vocab_str(r->v, r->key);
-    return err_set(e, ERR_FORMAT, "%s: model.vocab: the id of \"%.*s\" is not a number", r->what, (int)MIN(name.n, 100),
-                   name.p);
+    return err_set(e, ERR_FORMAT, "%s: model.vocab: the id of %s is not a number", r->what,
+                   vocab_quote(vocab_str(r->v, r->key)).text);
 }
 
 static int in_merges(struct reader *r, const struct json_token *tok, struct err *e)
@@ -223,11 +240,10 @@ static int index_tokens(struct reader *r, struct err *e)
         if (set < 0)
             rc = no_memory(r, e);
         else if (set == 0)
-            rc = err_set(e, ERR_FORMAT, "%s: model.vocab: \"%.*s\" occurs twice", r->what, (int)MIN(name.n, 100),
-                         name.p);
+            rc = err_set(e, ERR_FORMAT, "%s: model.vocab: %s occurs twice", r->what, vocab_quote(name).text);
         else if (taken[t.id]++)
-            rc = err_set(e, ERR_FORMAT, "%s: model.vocab: id %d is given twice, the second time to \"%.*s\"", r->what,
-                         (int)t.id, (int)MIN(name.n, 100), name.p);
+            rc = err_set(e, ERR_FORMAT, "%s: model.vocab: id %d is given twice, the second time to %s", r->what,
+                         (int)t.id, vocab_quote(name).text);
     }
     mem_free(taken);
     return rc;

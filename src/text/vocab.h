@@ -50,4 +50,10 @@ struct str vocab_str(const struct vocab *v, struct vocab_text t); /* borrowed fr
 /* The id of a spelling, -1 if there is none. */
 int32_t vocab_find(const struct vocab *v, struct str spelling);
 
+/* A spelling as messages show it: in quotes, control characters escaped, not too long. */
+struct vocab_quoted {
+    char text[640];
+};
+struct vocab_quoted vocab_quote(struct str spelling);
+
 #endif

@@ -87,6 +87,35 @@ run 2 tokenize tests
 err_has 'tests/tokenizer\.json'
 run 2 tokenize $mini/config.json x
 err_has '^octet tokenize: .*config\.json: model: expected an object, found nothing$'
+sed 's/"merges":/"mergers":/' $tiny >"$tmp/no-merges.json"
+run 2 tokenize "$tmp/no-merges.json" x
+err_has '^octet tokenize: .*no-merges\.json: model\.merges: expected an array, found nothing$'
+sed 's/"type":"BPE"/"type":"Unigram"/' $tiny >"$tmp/unigram.json"
+run 2 tokenize "$tmp/unigram.json" x
+err_has '^octet tokenize: .*unigram\.json: model\.type: expected "BPE", found "Unigram"'
+sed 's/"pre_tokenizer":/"unused":/' $tiny >"$tmp/characters.json"
+run 2 tokenize "$tmp/characters.json" x
+err_has 'only byte-level BPE is supported'
+head -c 2000 $tiny >"$tmp/truncated.json"
+run 2 tokenize "$tmp/truncated.json" x
+err_has '^octet tokenize: .*truncated\.json: line 1, column '
+sed 's/"he":256/"he":2000000000/' $tiny >"$tmp/large.json"
+run 2 tokenize "$tmp/large.json" x
+err_has '"he" has id 2000000000, the largest that is supported is 4194303$'
 ok "what is no tokenizer"
+
+# The second line is written only when the first is answered.
+mkfifo "$tmp/questions" "$tmp/answers"
+"$OCTET" tokenize $tiny --lines <"$tmp/questions" >"$tmp/answers" &
+exec 3>"$tmp/questions" 4<"$tmp/answers"
+echo '"hello"' >&3
+read -r first <&4
+echo '"world"' >&3
+exec 3>&-
+read -r second <&4
+exec 4<&-
+wait
+[ "$first/$second" = '[259]/[119, 261, 263]' ] || complain "answers through a pipe: $first, $second"
+ok "a line is answered at once"
 
 finish

@@ -435,16 +435,71 @@ static void refuses(struct str json, int code, const char *message)
 }
 
 /* tiny.json with the first `from` replaced. */
-static void refuses_edit(const char *from, const char *to, int code, const char *message)
+static void edit(struct buf *out, const char *from, const char *to)
 {
     char *tiny = read_all(TINY), *at = strstr(tiny, from);
-    struct buf edited = { 0 };
     if (!at)
         fail_msg("tiny.json holds no %s", from);
-    buf_printf(&edited, "%.*s%s%s", (int)(at - tiny), tiny, to, at + strlen(from));
+    buf_printf(out, "%.*s%s%s", (int)(at - tiny), tiny, to, at + strlen(from));
+    mem_free(tiny);
+}
+
+static void refuses_edit(const char *from, const char *to, int code, const char *message)
+{
+    struct buf edited = { 0 };
+    edit(&edited, from, to);
     refuses(buf_view(&edited), code, message);
     buf_deinit(&edited);
-    mem_free(tiny);
+}
+
+static struct tokenizer *open_edit(const char *from, const char *to)
+{
+    struct buf edited = { 0 };
+    struct tokenizer *t;
+    struct err e = ERR_INIT;
+    edit(&edited, from, to);
+    if (tokenizer_parse(&t, buf_view(&edited), "t.json", &e))
+        fail_msg("%s", e.msg);
+    buf_deinit(&edited);
+    return t;
+}
+
+/* The number of tokens of s over and over. */
+static size_t count_repeated(const struct tokenizer *t, const char *s, size_t times)
+{
+    struct buf text = { 0 };
+    struct ids ids = { 0 };
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < times; i++)
+        buf_z(&text, s);
+    if (tokenizer_encode(t, buf_view(&text), TOKENIZER_ADDED_ALL, &ids, &e))
+        fail_msg("%s", e.msg);
+    size_t n = ids.n;
+    ids_deinit(&ids);
+    buf_deinit(&text);
+    return n;
+}
+
+/* Each looks at the white space behind it: all of it each time would take minutes. */
+static void a_megabyte_of_tokens_that_strip_each_other_ends(void **state)
+{
+    (void)state;
+    struct tokenizer *t =
+        open_edit("\"added_tokens\":[", "\"added_tokens\":[{\"id\":400,\"content\":\"\\u3000\",\"rstrip\":true,"
+                                        "\"normalized\":false},{\"id\":401,\"content\":\"\\u2003\",\"lstrip\":true,"
+                                        "\"rstrip\":true,\"normalized\":false},");
+    assert_int_equal(count_repeated(t, "\xe3\x80\x80", 333333), 333333);
+    assert_int_equal(count_repeated(t, "\xe2\x80\x83", 333333), 333333);
+    tokenizer_close(t);
+}
+
+/* The machine's stack and PCRE2's own would be too small for this; Oniguruma matches it. */
+static void a_pattern_with_a_repeated_group_matches_a_long_word(void **state)
+{
+    (void)state;
+    struct tokenizer *t = open_edit("\"Regex\":\"", "\"Regex\":\"(?:a|b)+|");
+    assert_int_equal(count_repeated(t, "ab", 200000), 400000);
+    tokenizer_close(t);
 }
 
 static void wrong_vocabularies_are_refused(void **state)
@@ -459,6 +514,7 @@ static void wrong_vocabularies_are_refused(void **state)
     refuses_edit("\"he\":256", "\"he\":99999999999999999999", ERR_FORMAT, "\"he\" has id 99999999999999999999");
     refuses_edit("\"he\":256", "\"he\":5", ERR_FORMAT, "model.vocab: id 5 is given twice");
     refuses_edit("\"he\":256", "\"he\":256,\"he\":999", ERR_FORMAT, "model.vocab: \"he\" occurs twice");
+    refuses_edit("\"he\":256", "\"\\u001b[31m\":-1", ERR_FORMAT, "\"\\u001b[31m\" has id -1, expected");
     refuses_edit("\"vocab\":{", "\"vocab\":7,\"x\":{", ERR_FORMAT, "model.vocab: expected an object, found 7");
     refuses_edit("\"vocab\":{", "\"x\":{", ERR_FORMAT, "model.vocab: expected an object, found nothing");
     refuses_edit("\"vocab\":{", "\"vocab\":{},\"vocab\":{", ERR_FORMAT, "model.vocab occurs twice");
@@ -646,6 +702,8 @@ int main(void)
         cmocka_unit_test(a_megabyte_of_one_character_comes_back),
         cmocka_unit_test(a_repeated_word_is_remembered_right),
         cmocka_unit_test(threads_share_a_tokenizer),
+        cmocka_unit_test(a_megabyte_of_tokens_that_strip_each_other_ends),
+        cmocka_unit_test(a_pattern_with_a_repeated_group_matches_a_long_word),
         cmocka_unit_test(wrong_vocabularies_are_refused),
         cmocka_unit_test(wrong_merges_are_refused),
         cmocka_unit_test(what_is_not_byte_level_bpe_is_refused_by_name),
