@@ -123,8 +123,7 @@ KERNEL = $(call TESTS,kernel)
 MODEL = $(call TESTS,model)
 CLI = $(call TESTS,cli)
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
-# What the sanitizers are for: input that nobody made with care, and threads.
-SANITIZED = $(UNIT) $(KERNEL) $(B)/tests/cli/test_bad_input
+SANITIZED = $(UNIT) $(KERNEL) OCTET=$(B)/octet $(B)/tests/cli/test_bad_input $(SHELL_TESTS)
 THREADED = $(B)/tests/unit/test_pool $(B)/tests/kernel/test_ops
 
 test-unit: $(UNIT) ## modules of base to cli
@@ -135,7 +134,7 @@ test-model: $(MODEL) ## checkpoints against golden logits, determinism
 	@$(RUNTESTS) -t 1200 $^
 test-cli: $(CLI) $(B)/octet ## the commands
 	@OCTET=$(B)/octet $(RUNTESTS) $(CLI) $(SHELL_TESTS)
-test-asan: ## unit and kernel tests and bad input under ASan and UBSan
+test-asan: ## unit and kernel tests and the commands under ASan and UBSan
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 test-sanitized
 test-tsan: ## what uses threads under TSan
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 test-threads
@@ -143,14 +142,14 @@ test-aarch64: ## unit, kernel and model tests of the aarch64 build, emulated
 	@$(MAKE) $(PARALLEL) --no-print-directory CROSS=aarch64 test-emulated
 
 .PHONY: sanitized threaded test-sanitized test-threads test-emulated
-sanitized: $(SANITIZED) $(B)/octet
+sanitized: $(UNIT) $(KERNEL) $(B)/tests/cli/test_bad_input $(B)/octet
 threaded: $(THREADED)
 test-sanitized: sanitized
 	@$(RUNTESTS) $(SANITIZED)
 test-threads: threaded
 	@$(RUNTESTS) $(THREADED)
 test-emulated: $(UNIT) $(KERNEL) $(MODEL)
-	@$(RUNTESTS) -t 3000 $^
+	@OCTET_TEST_SHORT=1 $(RUNTESTS) -t 3000 $^
 
 # One list, so that the last line sums over everything.
 test: deps test-vocab ## everything that README promises, in minutes
@@ -158,7 +157,7 @@ test: deps test-vocab ## everything that README promises, in minutes
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 sanitized
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 threaded
 	@$(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(CLI) $(SHELL_TESTS) \
-	    $(SANITIZED:build/release/%=build/asan/%) $(THREADED:build/release/%=build/tsan/%)
+	    $(THREADED:build/release/%=build/tsan/%) $(subst build/release,build/asan,$(SANITIZED))
 
 test-full: ## every golden sequence and every prompt with a known answer, on both paths, with the figures
 	@$(MAKE) $(PARALLEL) --no-print-directory tests all

@@ -5,7 +5,7 @@
 #
 # A program of cmocka tests counts these; a shell test says in its last line how many passed, failed and were skipped. What crashes, exceeds
 # its time or ends without a summary counts at least one failure. What was skipped is shown with its reason; with -v everything is
-# shown. $RUN runs a program (an emulator).
+# shown. $RUN runs a program (an emulator). An argument NAME=VALUE sets that variable for what stands behind it.
 # SPDX-License-Identifier: MIT
 limit=600 verbose=
 while :; do
@@ -28,6 +28,13 @@ tests() { # how many tests of a cmocka program ended so; failed and skipped ones
 }
 
 for program; do
+    case $program in
+    *=*)
+        export "${program?}"
+        echo "$program"
+        continue
+        ;;
+    esac
     start=$(date +%s)
     case $program in
     *.sh)

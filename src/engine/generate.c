@@ -158,11 +158,19 @@ static int decode(struct run *r, struct err *e)
 
 static int check(const struct seq *s, const struct generate_request *req, struct err *e)
 {
+    int n_vocab = model_config(seq_model(s))->n_vocab;
     if (!req->n_prompt)
         return err_set(e, ERR_ARG, "the prompt is empty: at least one token is needed");
     if (req->n_prompt > seq_context(s))
         return err_set(e, ERR_LIMIT, "the prompt has %zu tokens, but the context holds %zu", req->n_prompt,
                        seq_context(s));
+    for (size_t i = 0; i < req->n_prompt; i++)
+        if (req->prompt[i] < 0 || req->prompt[i] >= n_vocab)
+            return err_set(
+                e, ERR_FORMAT,
+                "token id %d of the prompt is not in the model's vocabulary of %d: tokenizer.json belongs to "
+                "another model",
+                (int)req->prompt[i], n_vocab);
     return 0;
 }
 

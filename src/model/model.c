@@ -30,7 +30,9 @@ static int read_checkpoint(struct model *m, const char *path, struct err *e)
     if (modeldir_open(&m->dir, path, e) || config_model_type(m->dir, &model_type, e))
         return e->code;
     m->arch = arch_find(model_type, e);
-    if (!m->arch || config_read(&m->config, m->dir, e))
+    if (!m->arch)
+        return err_wrap(e, "%s", path);
+    if (config_read(&m->config, m->dir, e))
         return e->code;
     if (weights_new(&m->weights, m->dir, e))
         return e->code;

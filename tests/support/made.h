@@ -148,7 +148,7 @@ static inline void made_weights(struct made *m, const char *file)
 static inline void made_module(struct made *m, const char *name, size_t n_mat, size_t n_out, size_t n_in, size_t bits,
                                size_t group)
 {
-    char part[200];
+    char part[256];
     snprintf(part, sizeof part, "%s.weight", name);
     made_tensor(m, part, bits ? DTYPE_U32 : DTYPE_BF16, n_mat, n_out, bits ? n_in * bits / 32 : n_in);
     for (int i = 0; i < 2 && bits; i++) {
