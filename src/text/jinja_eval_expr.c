@@ -79,7 +79,7 @@ static int filter_input(struct jinterp *x, const struct jnode *of, const struct 
     if (of && of->type != JNODE_FILTER)
         return jeval_expr(x, of, out);
     if (!of) {
-        *out = *text;
+        *out = text ? *text : jvalue_missing();
         return 0;
     }
     if (jrun_enter(x->r) != 0)
@@ -91,7 +91,7 @@ static int filter_input(struct jinterp *x, const struct jnode *of, const struct 
 
 int jeval_expr_filter(struct jinterp *x, const struct jnode *n, const struct jvalue *text, struct jvalue *out)
 {
-    struct jvalue v;
+    struct jvalue v = jvalue_missing();
     struct jcall_args args;
     if (filter_input(x, n->filter.of, text, &v) != 0 || jcall_eval(x, &n->filter.args, NULL, &args) != 0)
         return x->r->code;
