@@ -196,8 +196,8 @@ int jinja_render_instead(const struct jinja *t, const struct json *vars, const s
     int rc = values ? bind_names(t, &c, vars, own, values) : r.code;
     if (rc == 0)
         rc = jeval(&r, &t->ast, values, out);
-    if (rc == 0 && buf_check(&out->text, t->what, e) != 0)
-        rc = ERR_LIMIT;
+    if (rc == 0)
+        rc = buf_check(&out->text, t->what, e);
     jrun_deinit(&r);
     return rc;
 }

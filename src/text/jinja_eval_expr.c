@@ -17,7 +17,7 @@ static int call_value(struct jinterp *x, struct jvalue f, const struct jargs *a,
     case JTYPE_MACRO:
         return jmacro_call(x, f.u.macro, a, out);
     case JTYPE_METHOD:
-        return jmethod_call(x->r, f.u.bound->method, f.u.bound->self, a, out);
+        return f.u.bound->method->fn(x->r, f.u.bound->self, a, out);
     case JTYPE_LOOP:
         return jloop_call(x, f.u.loop, a, out);
     case JTYPE_JOINER:
@@ -37,8 +37,8 @@ static int call_method(struct jinterp *x, const struct jnode *n, struct jvalue o
     if (obj.type == JTYPE_LOOP)
         return jloop_method(x, obj.u.loop, jstring_str(callee->getattr.attr), a, done, out);
     const struct jmethod *m = jmethod_of(callee->getattr.method, obj);
-    *done = m && !m->unsafe;
-    return *done ? jmethod_call(x->r, m, obj, a, out) : 0;
+    *done = m && m->fn;
+    return *done ? m->fn(x->r, obj, a, out) : 0;
 }
 
 static int get_attr(struct jinterp *x, const struct jnode *n, struct jvalue obj, struct jvalue *out)

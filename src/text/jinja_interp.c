@@ -167,7 +167,7 @@ int jinterp_emit(struct jinterp *x, struct jvalue v)
     struct str s;
     if (v.type == JTYPE_STRING)
         return jinterp_emit_string(x, v.u.s);
-    if (jprint_scalar(v, text, &s))
+    if (jprint_scalar(x->r, v, text, &s))
         return emit_bytes(x, s, v.marked);
     const struct jstring *string = jprint_string(x->r, v);
     return string ? jinterp_emit_string(x, string) : x->r->code;

@@ -708,11 +708,3 @@ const struct jmethod *jmethod_of(const struct jmethod *first, struct jvalue v)
             return m;
     return NULL;
 }
-
-int jmethod_call(struct jrun *r, const struct jmethod *m, struct jvalue self, const struct jargs *args,
-                 struct jvalue *out)
-{
-    if (!m->fn)
-        return jrun_fail(r, ERR_UNSUPPORTED, "the method %s of %s is not supported", m->name, jvalue_type_name(self));
-    return m->fn(r, self, args, out);
-}

@@ -2,7 +2,8 @@
  *
  * The table knows every public attribute that these types have in Python, because an attribute comes before a dict's key of
  * the same name (`message.items` is the method). What would change its object is unsafe, as in jinja2's
- * ImmutableSandboxedEnvironment; a few that no template has a use for are known but not supported.
+ * ImmutableSandboxedEnvironment; a few that no template has a use for are known but not supported: asking for
+ * one is an error.
  * SPDX-License-Identifier: MIT */
 #ifndef TEXT_JINJA_METHOD_H
 #define TEXT_JINJA_METHOD_H
@@ -22,8 +23,5 @@ struct jmethod {
 const struct jmethod *jmethod_find(struct str name);
 /* Of the entries with first's name, the one for the value's type; NULL if there is none. first may be NULL. */
 const struct jmethod *jmethod_of(const struct jmethod *first, struct jvalue v);
-
-MUST_CHECK int jmethod_call(struct jrun *r, const struct jmethod *m, struct jvalue self, const struct jargs *args,
-                            struct jvalue *out);
 
 #endif

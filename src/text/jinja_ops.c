@@ -333,6 +333,8 @@ static int python_attr(struct jrun *r, struct jvalue obj, const struct jstring *
     bool dunder = name->n > 4 && str_starts(jstring_str(name), STR("__")) && str_ends(jstring_str(name), STR("__"));
     if (dunder || (m && m->unsafe))
         return unsafe_attr(r, obj, name, out);
+    if (m && !m->fn)
+        return jrun_fail(r, ERR_UNSUPPORTED, "the attribute %s of %s is not supported", m->name, jvalue_type_name(obj));
     return m ? bind_method(r, obj, m, out) : 0;
 }
 

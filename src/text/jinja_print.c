@@ -31,10 +31,12 @@ static void put_z(struct printer *p, const char *z)
     put(p, str_from(z));
 }
 
-static struct str float_text(double x, char out[JPRINT_SCALAR_BYTES])
+static struct str float_text(struct jrun *r, double x, char out[JPRINT_SCALAR_BYTES])
 {
     struct buf text = BUF_INIT(JPRINT_SCALAR_BYTES);
     repr_double(&text, x);
+    if (text.failed)
+        jrun_fail(r, ERR_NOMEM, "no memory for a number");
     size_t n = MIN(text.n, (size_t)JPRINT_SCALAR_BYTES);
     if (n > 0)
         memcpy(out, text.p, n);
@@ -42,7 +44,7 @@ static struct str float_text(double x, char out[JPRINT_SCALAR_BYTES])
     return (struct str){ out, n };
 }
 
-bool jprint_scalar(struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *text)
+bool jprint_scalar(struct jrun *r, struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *text)
 {
     switch (v.type) {
     case JTYPE_MISSING:
@@ -62,7 +64,7 @@ bool jprint_scalar(struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *t
         *text = jstring_str(v.u.s);
         return true;
     case JTYPE_FLOAT:
-        *text = float_text(v.u.f, out);
+        *text = float_text(r, v.u.f, out);
         return true;
     default:
         return false;
@@ -206,7 +208,7 @@ static void repr(struct printer *p, struct jvalue v)
         return;
     if (v.type == JTYPE_UNDEFINED) {
         put_z(p, "Undefined");
-    } else if (jprint_scalar(v, out, &text)) {
+    } else if (jprint_scalar(p->b->r, v, out, &text)) {
         put(p, text);
     } else if (v.type == JTYPE_STRING) {
         put_z(p, v.u.s->markup ? "Markup(" : "");
@@ -239,7 +241,7 @@ void jprint_str(struct jbuild *b, struct jvalue v)
     struct str text;
     if (v.type == JTYPE_STRING)
         jbuild_string(b, v.u.s);
-    else if (jprint_scalar(v, out, &text))
+    else if (jprint_scalar(b->r, v, out, &text))
         jbuild_bytes(b, text, v.marked);
     else
         jprint_repr(b, v);
@@ -315,7 +317,9 @@ static void json_break(struct printer *p)
 static void json_float(struct printer *p, double x)
 {
     char out[JPRINT_SCALAR_BYTES];
-    put(p, isnan(x) ? STR("NaN") : isinf(x) ? (x < 0 ? STR("-Infinity") : STR("Infinity")) : float_text(x, out));
+    put(p, isnan(x)   ? STR("NaN")
+           : isinf(x) ? (x < 0 ? STR("-Infinity") : STR("Infinity"))
+                      : float_text(p->b->r, x, out));
 }
 
 static void json_list(struct printer *p, const struct jlist *l)
@@ -353,7 +357,7 @@ static void json_key(struct printer *p, struct jvalue key)
         break;
     case JTYPE_INT:
     case JTYPE_BIGINT:
-        jprint_scalar(key, out, &text);
+        jprint_scalar(p->b->r, key, out, &text);
         put_z(p, "\"");
         put(p, text);
         put_z(p, "\"");
@@ -449,7 +453,7 @@ static void json(struct printer *p, struct jvalue v)
         break;
     case JTYPE_INT:
     case JTYPE_BIGINT:
-        jprint_scalar(v, out, &text);
+        jprint_scalar(p->b->r, v, out, &text);
         put(p, text);
         break;
     case JTYPE_FLOAT:

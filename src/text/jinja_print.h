@@ -19,7 +19,7 @@ const struct jstring *jprint_string(struct jrun *r, struct jvalue v);
 
 enum { JPRINT_SCALAR_BYTES = 40 };
 /* str() of what is neither string nor container (undefined, None, bool, int, float) without making a string; false for all else. */
-bool jprint_scalar(struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *text);
+bool jprint_scalar(struct jrun *r, struct jvalue v, char out[JPRINT_SCALAR_BYTES], struct str *text);
 
 /* json.dumps(v, ensure_ascii, indent, separators, sort_keys). */
 struct jprint_json {

@@ -280,7 +280,7 @@ void jspec_put_float(struct jbuild *b, const struct jspec *sp, struct jvalue v)
     if (b->r->code != 0)
         return;
     if (!sp->type && sp->precision < 0) {
-        jprint_scalar(jvalue_float(size), scalar, &text);
+        jprint_scalar(b->r, jvalue_float(size), scalar, &text);
     } else {
         out = sp->type ? print_double(b->r,
                                       sp->type == '%'   ? 'f'
