@@ -74,7 +74,7 @@ ok "missing arguments"
 run 2 run -p hi README.md extra.txt models/octet-mini
 err_has '^octet run: extra.txt: a prompt comes from --prompt or from files, not from both$'
 run 2 run nothing-of-this-name
-err_has '^octet run: nothing-of-this-name: No such file or directory'
+err_has '^octet run: nothing-of-this-name: no such file or directory'
 run 2 run --raw --system x -p hi
 err_has '^octet run: --raw leaves the template out, so that --system has no place$'
 ok "contradictions"
