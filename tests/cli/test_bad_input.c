@@ -476,7 +476,7 @@ static void what_is_no_model_says_what_it_is(void **state)
     made_init(&m);
     refused(&m, "an empty directory", inspect, ": no config.json; a model directory holds");
     refused(&m, "nothing", (const char *const[]){ "inspect", "@/none", NULL }, "/none: No such file or directory");
-    refused(&m, "an empty name", (const char *const[]){ "inspect", "", NULL }, "no such file or directory");
+    refused(&m, "an empty name", (const char *const[]){ "inspect", "", NULL }, "No such file or directory");
     made_file(&m, "x.gguf", STR("GGUF"));
     refused(&m, "a GGUF file", (const char *const[]){ "run", "@/x.gguf", "-p", "hi", NULL },
             "x.gguf: this is a GGUF file; Octet reads MLX checkpoints");
