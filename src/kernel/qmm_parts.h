@@ -65,6 +65,17 @@ static inline struct qmm_source qmm_source(const struct mat *m, int e)
     return src;
 }
 
+/* Asks for n_bytes of weights that come QMM_AHEAD_BYTES behind w. A step of a few rows is bound by memory: panels are contiguous, but the
+ * hardware's prefetchers stop at every page and start anew (4096: measured, docs/PERF.md). What lies behind a matrix is asked for, too, and
+ * never read. */
+enum { QMM_AHEAD_BYTES = 4096 };
+QMM_INLINE void qmm_fetch_ahead(const uint8_t *w, int n_bytes)
+{
+    const uintptr_t at = (uintptr_t)w + QMM_AHEAD_BYTES;
+    for (int i = 0; i < n_bytes; i += 64)
+        __builtin_prefetch((const void *)(at + (size_t)i));
+}
+
 /* Class c of the 16 lanes in the order in which sums of whole lanes can be folded like a binary counter:
  * 0 8 4 12 2 10 6 14 1 9 5 13 3 11 7 15. */
 static inline int qmm_lane_visited(int c)

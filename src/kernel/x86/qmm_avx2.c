@@ -282,6 +282,7 @@ QMM_INLINE void tile(const struct qmm *p, const struct qmm_source *src, struct s
         const int n_in = MIN(n_g - g, HALF) * s.group;
         uint8_t staged[HALF_BYTES + 32];
         const uint8_t *from = readable(w, (size_t)(n_in * bits / 8), (size_t)half_bytes + 32, src->w_end, staged);
+        qmm_fetch_ahead(w, half_bytes);
         __m256i dot[TILE_ROW];
         if (n_in == half_in)
             dot_groups(dot, s, from, HALF, q, (size_t)g * (size_t)s.group);

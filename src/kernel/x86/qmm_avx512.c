@@ -242,6 +242,7 @@ QMM_INLINE void tile(const struct qmm *p, const struct qmm_source *src, struct s
             memcpy(staged, w, (size_t)(n_in * bits / 8));
             from = staged;
         }
+        qmm_fetch_ahead(w, step_bytes);
         __m512i dot[TILE_ROW];
         if (n_in == step)
             dot_groups(dot, s, from, s.n_vec * s.n_part, q, (size_t)g * (size_t)group);
