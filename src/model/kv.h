@@ -16,8 +16,9 @@
 #include "kernel/kv.h"
 #include "kernel/ops.h"
 
-/* What a layer keeps of a sequence. `full`: keys and values of every token, so that a prefix can be cut at any token. */
-enum keep_kind { KEEP_FULL };
+/* What a layer keeps of a sequence. `full`: keys and values of every token, so that a prefix can be cut at any token; `window`: those of
+ * the last so many tokens; `state`: a fixed number of bytes that each token overwrites. Today's architectures are full alone. */
+enum keep_kind { KEEP_FULL, KEEP_WINDOW, KEEP_STATE };
 
 struct keep {
     enum keep_kind kind;

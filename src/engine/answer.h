@@ -1,0 +1,78 @@
+/* answer.h - one answer in the making: logits in, pieces of text out, until something ends it.
+ *
+ *   logits -> sampler -> [end of sequence?] -> detokeniser -> stop strings -> text
+ *
+ * Shared by whatever runs a model: one sequence (generate.h) or many (engine.h). One thread.
+ * SPDX-License-Identifier: MIT */
+#ifndef ENGINE_ANSWER_H
+#define ENGINE_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/repeat.h"
+#include "engine/sampler.h"
+#include "engine/stop.h"
+#include "text/detok.h"
+#include "text/ids.h"
+#include "text/tokenizer.h"
+
+enum answer_finish {
+    ANSWER_OPEN,      /* not over yet */
+    ANSWER_EOS,       /* the model ended its answer */
+    ANSWER_STOP,      /* a stop string */
+    ANSWER_LENGTH,    /* max_tokens, or the context is full */
+    ANSWER_REPEAT,    /* it repeats itself without end */
+    ANSWER_CANCELLED, /* the caller wants no more */
+};
+
+const char *
+answer_finish_name(enum answer_finish f); /* "stop" for the first two ends, "length", "repeat", "cancelled" */
+
+struct answer_opts {
+    struct sampling sampling;
+    const int32_t *eos; /* borrowed for answer_new: copied */
+    size_t n_eos;
+    const struct str *stops; /* texts that end the answer and are not part of it; copied */
+    size_t n_stop;
+    size_t max_tokens; /* 0: no limit of its own */
+    bool keep_special; /* special tokens appear in the text */
+    int n_top;         /* top logprobs wanted: 0 to SAMPLER_TOP_MAX */
+    bool logprobs;
+    struct repeat_opts repeat; /* all zeros: off */
+};
+
+struct answer {
+    struct sampler *sampler; /* owned */
+    struct detok detok;
+    struct stop stop;
+    struct repeat repeat;
+    int32_t *eos; /* owned */
+    size_t n_eos, max_tokens;
+    struct ids ids; /* the answer's tokens, without the one that ended it */
+    enum answer_finish finish;
+    struct buf piece; /* text that the last call completed; valid UTF-8 in whole characters */
+    struct buf text;  /* private: of the last token, before the stop strings */
+    double logprob;   /* of the token drawn last */
+    int n_top;
+    struct sampler_top top[SAMPLER_TOP_MAX]; /* the n_top most probable beside it */
+    bool logprobs;
+};
+
+MUST_CHECK int answer_init(struct answer *a, const struct answer_opts *o, const struct tokenizer *tok, int n_vocab,
+                           const int32_t *prompt, size_t n_prompt, struct err *e);
+void answer_deinit(struct answer *a);
+
+/* Draws a token from logits [n_vocab] without making it part of the answer: for verifying a draft, the caller compares first. */
+int32_t answer_draw(struct answer *a, const float *logits);
+/* Makes a drawn token part of the answer, or ends it; a->piece has the text that this completed, at the end also what was held back. */
+void answer_take(struct answer *a, int32_t id);
+/* The answer is over for a reason of the caller's (length, cancelled): a->piece has what was held back, which may even complete a stop string. */
+void answer_end(struct answer *a, enum answer_finish why);
+
+#endif

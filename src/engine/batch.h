@@ -1,0 +1,128 @@
+/* batch.h - all sequences of the engine and the pages they hold, from plan to commit; knows no model, no clock, no thread.
+ *
+ *   batch_add -> waiting --admit: prefix hit, pages for the prompt--> prompt --last row--> decode --batch_end--> gone
+ *                   ^                                                    |                     |
+ *                   '------------------ preempted: pages go back, its tokens become its prompt '
+ *
+ * The engine calls batch_plan, copies the pages that the plan says, computes its rows, and calls batch_commit; what was computed is known
+ * to the prefix tree from then on (prompts after every chunk, answers when they end), so that another request shares it at once. A
+ * sequence's own last page is written by it alone; what it got from the tree it copies before it writes there.
+ *
+ * Memory: a request whose tokens could never fit the budget is refused by batch_add. One that fits is admitted when the pages for its
+ * prompt can be had (by evicting what only the tree holds), and grows page by page; where nothing can be evicted any more, the youngest
+ * running sequence gives way and is resumed later from what the tree still has. So nothing that was admitted fails for memory.
+ * Owned by the engine thread.
+ * SPDX-License-Identifier: MIT */
+#ifndef ENGINE_BATCH_H
+#define ENGINE_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "engine/keep_plan.h"
+#include "engine/prefix.h"
+#include "engine/sched.h"
+#include "text/ids.h"
+
+struct batch;
+
+struct batch_opts {
+    struct keep_plan keep;
+    size_t budget; /* bytes of pages */
+    struct sched_limits limits;
+    size_t n_ctx; /* most tokens of one sequence */
+};
+
+/* One sequence. The engine reads it; only batch.c writes. */
+struct batch_seq {
+    void *owner; /* the engine's own, as given to batch_add */
+    enum sched_phase phase;
+    struct ids ids; /* prompt and answer so far; the last one may not be computed yet */
+    size_t
+        n_prompt;  /* of the request; what a resumed sequence must compute again counts as prompt work, not as prompt */
+    size_t n_done; /* tokens whose keys and values are held */
+    size_t n_target; /* prompt phase: tokens to compute before the first (or, resumed, the next) draw */
+    size_t n_max;    /* most tokens that it may come to have */
+    size_t n_cached; /* tokens of the prompt that were found at the first admission */
+    int n_preempted;
+    int32_t *page[PAGES_POOL_MAX]; /* owned; by page number of the sequence (state: one); -1: not held */
+    size_t n_page[PAGES_POOL_MAX];
+    int n_want_draft; /* set by batch_want_draft */
+    /* private to batch.c from here */
+    size_t n_shared[PAGES_POOL_MAX]; /* leading pages that it may not write */
+    struct prefix_node *pin;
+    int priority;
+    uint64_t order;
+    double served;
+    bool suspended;
+};
+
+/* Rows of one sequence in a step: tokens [from, from + n_row) of its ids; drafted tokens lie behind ids and are the engine's. */
+struct batch_part {
+    struct batch_seq *seq; /* borrowed until batch_commit or batch_abort */
+    size_t from;
+    int n_row, n_draft; /* n_draft of the rows are drafts */
+    bool draws;         /* its last row (and every draft row) wants logits */
+};
+
+/* A page to copy before the step: a partial last page of the tree that the sequence will write on. */
+struct batch_copy {
+    int pool;
+    int32_t from, to;
+};
+
+struct batch_step {
+    int n_part;
+    struct batch_part part[SCHED_MAX_PARTS];
+    int n_copy;
+    struct batch_copy copy[SCHED_MAX_PARTS * PAGES_POOL_MAX];
+    int n_row;
+    bool chunk; /* the only part is a chunk: run it with pauses */
+};
+
+MUST_CHECK int batch_new(struct batch **out, const struct batch_opts *o, struct err *e);
+void batch_free(struct batch *b); /* ends what is left */
+
+/* A new sequence: copies ids. n_new: most tokens of the answer. ERR_LIMIT, before any work, with the numbers, if n + n_new exceeds
+ * n_ctx or could not fit the budget alone; ERR_ARG for an empty prompt. */
+MUST_CHECK int batch_add(struct batch *b, struct batch_seq **out, const int32_t *ids, size_t n, size_t n_new,
+                         int priority, void *owner, struct err *e);
+/* The sequence is over, in any phase: what it computed stays in the tree (`keep`), its pages go back. Not while it is part of a step. */
+void batch_end(struct batch *b, struct batch_seq *s, bool keep);
+
+/* Admits, preempts, and plans the next step into *out (n_part 0: nothing to do). `suspended`: see sched.h. */
+void batch_plan(struct batch *b, struct batch_step *out, bool suspended);
+/* The step was computed. `n_accepted[i]`: of part i's drafts; NULL where no part had drafts. Drafted tokens are not in ids yet: the engine
+ * appends what it draws with batch_push, after this. */
+void batch_commit(struct batch *b, const struct batch_step *s);
+/* The step was given up (cancelled): its rows count as not computed. */
+void batch_abort(struct batch *b, const struct batch_step *s);
+
+/* A token was drawn behind the last computed one; it becomes the next row. `computed`: its keys and values are there already (an accepted
+ * draft). */
+void batch_push(struct batch *b, struct batch_seq *s, int32_t id, bool computed);
+void batch_want_draft(struct batch_seq *s, int n);
+/* Tells the tree what a running sequence has computed so far, all of it. */
+void batch_publish(struct batch *b, struct batch_seq *s);
+
+/* A sequence in prompt phase waits for pages from disk (the engine reads into them), or goes on. */
+void batch_set_loading(struct batch_seq *s, bool loading);
+/* Gives pages for tokens up to n (a multiple of KV_PAGE_TOK) to a sequence that is loading, for the reader to fill; false if they cannot be
+ * had. After the read: batch_loaded says that tokens up to n are computed. */
+MUST_CHECK bool batch_reserve(struct batch *b, struct batch_seq *s, size_t n);
+void batch_loaded(struct batch *b, struct batch_seq *s, size_t n);
+
+struct prefix *batch_prefix(struct batch *b);
+struct pages *batch_pages(struct batch *b);
+int batch_n_running(const struct batch *b);
+int batch_n_waiting(const struct batch *b);
+/* Every sequence in order of arrival: i from 0; NULL at the end. */
+struct batch_seq *batch_at(struct batch *b, int i);
+
+/* For tests: aborts where a page is leaked, held twice, or the budget exceeded. */
+void batch_check(struct batch *b);
+
+#endif

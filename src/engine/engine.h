@@ -1,0 +1,112 @@
+/* engine.h - many conversations at once through one model. This is all that servers and commands see of it.
+ *
+ * The engine owns the model and one thread, which alone touches model, pages, prefix tree and scheduler. Any other thread may open requests,
+ * cancel them and receive their events; a request itself is used by one thread at a time.
+ *
+ *   engine_submit --inbox--> [engine thread: admit, plan, compute, draw, detokenise] --bounded queue--> request_next
+ *
+ * What a request costs is its new tokens: everything computed before, by whichever request, is found again in the prefix tree while
+ * memory lasts, and on disk if there is a cache directory. Nothing that a request does changes the logits of another, bit for bit.
+ *
+ * The engine thread never waits for a receiver: a request whose queue is full is cancelled.
+ * SPDX-License-Identifier: MIT */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/answer.h"
+#include "model/model.h"
+#include "text/tokenizer.h"
+
+struct engine;
+struct request;
+
+struct engine_opts {
+    size_t n_ctx;       /* most tokens of one sequence; 0: the model's, as far as kv_memory holds them */
+    uint64_t kv_memory; /* bytes for keys and values; 0: available memory - the weights - 2 GiB */
+    int max_running;    /* 0: 16 */
+    int max_queued;     /* requests that wait; 0: 512 */
+    int64_t
+        stall_ns; /* longest pause of a running stream for a prompt; 0: the larger of 200 ms and three decode steps */
+    const char *cache_dir; /* NULL: nothing on disk */
+    uint64_t cache_disk;   /* bytes on disk; 0: 16 GiB */
+    bool no_prefix_cache;  /* every prompt is computed anew: to measure, and to test against */
+    bool no_draft;         /* no speculation */
+    bool draft_always;     /* verify every guess, whatever it costs: for tests */
+    size_t max_events;     /* bound of a request's queue; 0: 4096 */
+    bool log_figures;      /* a log line every five seconds with activity */
+};
+
+struct engine_request {
+    const int32_t *prompt; /* copied, as everything here */
+    size_t n_prompt;
+    struct answer_opts answer; /* max_tokens 0: until the context is full */
+    int priority;              /* higher goes first; 0 */
+    bool no_cache_write;       /* leaves nothing in the prefix tree */
+    bool progress;             /* wants events about the prompt */
+};
+
+enum engine_event_kind { ENGINE_PROGRESS, ENGINE_TOKEN, ENGINE_FINISH, ENGINE_ERROR };
+
+/* What a request cost. */
+struct engine_figures {
+    size_t n_prompt, n_cached, n_disk; /* tokens of the prompt; of these found in the tree; of these read from disk */
+    size_t n_token;                    /* of the answer */
+    size_t n_step;                     /* model steps that its answer took */
+    size_t n_drafted, n_accepted;
+    int n_preempted;
+    int64_t queued_ns, prompt_ns, decode_ns, first_ns; /* first: from submission to the first token */
+};
+
+struct engine_event {
+    enum engine_event_kind kind;
+    size_t done, total; /* PROGRESS: prompt tokens */
+    int32_t id;         /* TOKEN */
+    struct str
+        text; /* TOKEN, FINISH: text completed by it, may be empty; borrowed until the next call for this request */
+    double logprob; /* TOKEN, where asked for */
+    int n_top;
+    const struct sampler_top *top;
+    enum answer_finish finish;     /* FINISH */
+    struct engine_figures figures; /* FINISH */
+    const struct err *err;         /* ERROR */
+};
+
+/* Takes the model over, also on failure. `tok` is borrowed, outlives the engine, and may be NULL if no request wants text (no stop strings). */
+MUST_CHECK int engine_open(struct engine **out, struct model *m, const struct tokenizer *tok,
+                           const struct engine_opts *o, struct err *e);
+/* Cancels what runs, writes to disk what is worth it, ends the thread, closes the model. Requests must be closed before. */
+void engine_close(struct engine *g);
+
+/* ERR_LIMIT if it can never fit or the queue is full, ERR_ARG for what is wrong with it: both before any work. */
+MUST_CHECK int engine_submit(struct engine *g, struct request **out, const struct engine_request *r, struct err *e);
+void request_cancel(struct request *r); /* any thread; a FINISH event with ANSWER_CANCELLED follows */
+/* The next event; waits at most timeout_ms (< 0: as long as it takes). False: none came in time. After FINISH or ERROR none comes. */
+bool request_next(struct request *r, struct engine_event *out, int timeout_ms);
+void request_close(struct request *r); /* cancels if it is not over */
+
+size_t engine_context(const struct engine *g); /* most tokens of one sequence: the least of model, option and memory */
+const struct model *engine_model(const struct engine *g); /* for its constant getters */
+
+struct engine_stats {
+    uint64_t n_request, n_finished, n_cancelled, n_failed, n_preempted;
+    uint64_t prompt_tokens, cached_tokens, disk_tokens, computed_tokens, decode_tokens;
+    uint64_t n_step, drafted_tokens, accepted_tokens;
+    int n_running, n_waiting;
+    uint64_t kv_bytes, kv_used_bytes, kv_tree_bytes, tree_tokens, disk_bytes, disk_read_bytes, disk_write_bytes;
+    int64_t disk_read_ns;
+};
+/* A snapshot; any thread. */
+void engine_stats(struct engine *g, struct engine_stats *out);
+/* Forgets every prefix in memory that no running sequence holds, and on disk. Any thread; returns when it is done. */
+void engine_clear_cache(struct engine *g);
+/* Waits until background writes are done. Any thread. */
+void engine_flush(struct engine *g);
+
+#endif
