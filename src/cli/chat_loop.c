@@ -162,9 +162,9 @@ static int ask(struct chat_loop *c, struct err *e)
         c->answered = true;
         if (c->answer.n && c->answer.p[c->answer.n - 1] != '\n')
             putchar('\n');
-        if (res.finish == GENERATE_CANCELLED)
+        if (res.finish == ANSWER_CANCELLED)
             puts("(stopped)");
-        else if (res.finish == GENERATE_LENGTH)
+        else if (res.finish == ANSWER_LENGTH)
             puts("(cut at the limit of tokens)");
     }
     generate_result_deinit(&res);

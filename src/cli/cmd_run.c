@@ -138,15 +138,15 @@ static void print_json(const struct run *r, const struct generate_request *req, 
     json_write_str(&out, str_from(model_backend(r->l.model)));
     buf_z(&out, ", \"text\": ");
     json_write_str(&out, buf_view(text));
-    buf_printf(&out, ", \"finish_reason\": \"%s\", \"stop\": ", generate_finish_name(res->finish));
+    buf_printf(&out, ", \"finish_reason\": \"%s\", \"stop\": ", answer_finish_name(res->finish));
     if (res->stop >= 0)
-        json_write_str(&out, req->stops[res->stop]);
+        json_write_str(&out, req->answer.stops[res->stop]);
     else
         buf_z(&out, "null");
     buf_z(&out, ", \"tokens\": [");
     for (size_t i = 0; i < res->ids.n; i++)
         buf_printf(&out, i ? ", %d" : "%d", (int)res->ids.v[i]);
-    buf_printf(&out, "], \"seed\": %llu, \"figures\": ", (unsigned long long)req->sampling.seed);
+    buf_printf(&out, "], \"seed\": %llu, \"figures\": ", (unsigned long long)req->answer.sampling.seed);
     figures_write(&out, &f);
     buf_z(&out, "}\n");
     if (out.p)
@@ -178,7 +178,7 @@ static int answer(struct run *r, struct generate_request *req, int *code, struct
     struct stream s = { .keep = r->json ? &text : NULL };
     if (encode_prompt(r, e))
         return e->code;
-    size_t n_ctx = model_cli_context(&r->model_opts, r->l.model, r->ids.n + req->max_tokens);
+    size_t n_ctx = model_cli_context(&r->model_opts, r->l.model, r->ids.n + req->answer.max_tokens);
     int rc = seq_new(&seq, r->l.model, n_ctx, e);
     if (rc)
         return rc;
@@ -211,7 +211,7 @@ static int run(struct run *r, int *code, struct err *e)
     conversation_set_system(&r->talk, r->system);
     if (r->tools && conversation_read_tools(&r->talk, r->tools, e))
         return e->code;
-    if (load_open(&r->l, r->model_path, &mo, true, e) || sampling_cli_request(&req, &r->sampling, r->l.model, e))
+    if (load_open(&r->l, r->model_path, &mo, true, e) || sampling_cli_answer(&req.answer, &r->sampling, r->l.model, e))
         return e->code;
     if (!chat)
         return answer(r, &req, code, e);

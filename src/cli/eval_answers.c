@@ -84,10 +84,10 @@ static struct eval_category *category(struct eval_answers *a, struct str name)
     return &a->v[a->n++];
 }
 
-static void count(struct eval_answers *a, const struct item *it, const struct buf *text, enum generate_finish finish)
+static void count(struct eval_answers *a, const struct item *it, const struct buf *text, enum answer_finish finish)
 {
     struct eval_category *c = category(a, it->category);
-    bool right = finish == GENERATE_EOS && str_eq(buf_view(text), it->want);
+    bool right = finish == ANSWER_EOS && str_eq(buf_view(text), it->want);
     c->total++;
     a->total++;
     c->right += right;
@@ -98,7 +98,7 @@ static void count(struct eval_answers *a, const struct item *it, const struct bu
     json_write_str(&a->wrong, it->want);
     buf_z(&a->wrong, "\n  found  ");
     json_write_str(&a->wrong, buf_view(text));
-    buf_z(&a->wrong, finish == GENERATE_EOS ? "\n" : ", without an end\n");
+    buf_z(&a->wrong, finish == ANSWER_EOS ? "\n" : ", without an end\n");
 }
 
 static bool on_text(void *arg, struct str piece)
@@ -128,17 +128,17 @@ static int ask_all(struct eval_answers *a, const struct items *items, const stru
         /* Special tokens stay visible: an answer with a stray one is not the one that was wanted. */
         const struct generate_request req = { .prompt = it->ids.v,
                                               .n_prompt = it->ids.n,
-                                              .sampling = sampling_greedy,
-                                              .eos = c->eos,
-                                              .n_eos = c->n_eos,
-                                              .max_tokens = EVAL_ANSWER_TOKENS,
-                                              .keep_special = true,
+                                              .answer.sampling = sampling_greedy,
+                                              .answer.eos = c->eos,
+                                              .answer.n_eos = c->n_eos,
+                                              .answer.max_tokens = EVAL_ANSWER_TOKENS,
+                                              .answer.keep_special = true,
                                               .on_text = on_text,
                                               .on_progress = on_progress,
                                               .arg = &text };
         buf_reset(&text);
         rc = generate(&res, seq, l->tok, &req, e);
-        if (!rc && res.finish == GENERATE_CANCELLED)
+        if (!rc && res.finish == ANSWER_CANCELLED)
             rc = err_set(e, ERR_CANCELLED, "interrupted after %zu of %zu prompts", i, items->n);
         if (!rc)
             count(a, it, &text, res.finish);

@@ -80,10 +80,10 @@ static void override(double *to, double given)
         *to = given;
 }
 
-int sampling_cli_request(struct generate_request *req, struct sampling_cli *c, const struct model *m, struct err *e)
+int sampling_cli_answer(struct answer_opts *o, struct sampling_cli *c, const struct model *m, struct err *e)
 {
     const struct config *config = model_config(m);
-    struct sampling *s = &req->sampling;
+    struct sampling *s = &o->sampling;
     if (parse_biases(c, m, e))
         return e->code;
     *s = sampling_from_config(config);
@@ -102,10 +102,10 @@ int sampling_cli_request(struct generate_request *req, struct sampling_cli *c, c
     c->stops = xcalloc(MAX(c->stop.n, 1), sizeof *c->stops);
     for (size_t i = 0; i < c->stop.n; i++)
         c->stops[i] = str_from(c->stop.v[i]);
-    req->stops = c->stops;
-    req->n_stop = c->stop.n;
-    req->eos = config->eos;
-    req->n_eos = c->ignore_eos ? 0 : config->n_eos;
-    req->max_tokens = (size_t)c->max_tokens;
+    o->stops = c->stops;
+    o->n_stop = c->stop.n;
+    o->eos = config->eos;
+    o->n_eos = c->ignore_eos ? 0 : config->n_eos;
+    o->max_tokens = (size_t)c->max_tokens;
     return 0;
 }

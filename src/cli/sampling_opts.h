@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/opts.h"
-#include "engine/generate.h"
+#include "engine/answer.h"
+#include "model/model.h"
 
 enum { SAMPLING_OPTS_N = 12 };
 
@@ -21,14 +22,13 @@ struct sampling_cli {
     bool ignore_eos;
     struct opt table[SAMPLING_OPTS_N];
     struct opt_group group;
-    struct sampling_bias *biases; /* owned; made by sampling_cli_request */
+    struct sampling_bias *biases; /* owned; made by sampling_cli_answer */
     struct str *stops;            /* owned; likewise */
 };
 
 void sampling_cli_init(struct sampling_cli *c);
 void sampling_cli_deinit(struct sampling_cli *c);
-/* Fills sampling, stops, eos and max_tokens of *req for model m; they borrow from c and m. */
-MUST_CHECK int sampling_cli_request(struct generate_request *req, struct sampling_cli *c, const struct model *m,
-                                    struct err *e);
+/* Fills sampling, stops, eos and max_tokens of *o for model m; they borrow from c and m. */
+MUST_CHECK int sampling_cli_answer(struct answer_opts *o, struct sampling_cli *c, const struct model *m, struct err *e);
 
 #endif

@@ -68,10 +68,10 @@ MUST_CHECK int answer_init(struct answer *a, const struct answer_opts *o, const 
                            const int32_t *prompt, size_t n_prompt, struct err *e);
 void answer_deinit(struct answer *a);
 
-/* Draws a token from logits [n_vocab] without making it part of the answer: for verifying a draft, the caller compares first. */
-int32_t answer_draw(struct answer *a, const float *logits);
-/* Makes a drawn token part of the answer, or ends it; a->piece has the text that this completed, at the end also what was held back. */
-void answer_take(struct answer *a, int32_t id);
+/* Draws the next token from logits [n_vocab] and makes it part of the answer, or ends the answer; a->piece has the text that this
+ * completed, at the end also what was held back. Returns the token. A guess of the next tokens needs nothing more: where the token
+ * drawn is the one guessed, the logits behind the guess are those behind the token. */
+int32_t answer_next(struct answer *a, const float *logits);
 /* The answer is over for a reason of the caller's (length, cancelled): a->piece has what was held back, which may even complete a stop string. */
 void answer_end(struct answer *a, enum answer_finish why);
 

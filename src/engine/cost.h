@@ -1,7 +1,7 @@
 /* cost.h - what steps cost on this machine, learnt from the steps themselves, and whether a guess of the next tokens pays.
  *
  * A table of the time of a small step by its number of rows (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64; between them linear), each a
- * moving average; what was never seen is estimated from its neighbours. And, by the length of the match that a guess came from, the
+ * moving average; between what was seen it is linear, beyond that optimistic, so that a size is tried once before it is judged. And, by the length of the match that a guess came from, the
  * share of guessed tokens that turned out right. Both begin with cautious values. Times are given in: no clock here. One thread.
  * SPDX-License-Identifier: MIT */
 #ifndef ENGINE_COST_H

@@ -2,38 +2,16 @@
  * SPDX-License-Identifier: MIT */
 #include "engine/generate.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "engine/stop.h"
-#include "text/detok.h"
 
 /* An answer in the making. */
 struct run {
     const struct generate_request *req; /* borrowed: the call's */
     struct generate_result *out;        /* borrowed: the call's */
     struct seq *seq;                    /* borrowed: the call's */
-    struct sampler *sampler;            /* owned */
-    struct detok detok;
-    struct stop stop;
-    struct buf text;  /* of the last token or tokens, from the detokeniser */
-    struct buf piece; /* what on_text is given */
-    int32_t next;     /* the token that was drawn last */
-    bool done;
+    struct answer answer;
+    int32_t next; /* the token that was drawn last */
 };
-
-const char *generate_finish_name(enum generate_finish f)
-{
-    switch (f) {
-    case GENERATE_EOS:
-    case GENERATE_STOP:
-        return "stop";
-    case GENERATE_LENGTH:
-        return "length";
-    case GENERATE_CANCELLED:
-        return "cancelled";
-    }
-    return "";
-}
 
 void generate_result_deinit(struct generate_result *r)
 {
@@ -44,72 +22,15 @@ static void draw(void *arg, size_t pos, const float *logits)
 {
     struct run *r = arg;
     (void)pos;
-    r->next = sampler_next(r->sampler, logits, NULL);
+    r->next = answer_next(&r->answer, logits);
+    if (r->req->on_text && r->req->on_text(r->req->arg, buf_view(&r->answer.piece)))
+        answer_end(&r->answer, ANSWER_CANCELLED);
 }
 
 static bool progress(void *arg, size_t done, size_t total)
 {
     struct run *r = arg;
     return r->req->on_progress && r->req->on_progress(r->req->arg, done, total);
-}
-
-static void finish(struct run *r, enum generate_finish f)
-{
-    r->out->finish = f;
-    r->done = true;
-}
-
-/* Hands on what the detokeniser gave: through the stop strings to the caller. */
-static void deliver(struct run *r)
-{
-    buf_reset(&r->piece);
-    if (stop_push(&r->stop, buf_view(&r->text), &r->piece)) {
-        r->out->stop = r->stop.hit;
-        finish(r, GENERATE_STOP);
-    }
-    buf_reset(&r->text);
-    if (r->req->on_text && r->req->on_text(r->req->arg, buf_view(&r->piece)) && !r->done)
-        finish(r, GENERATE_CANCELLED);
-}
-
-static bool is_eos(const struct generate_request *req, int32_t id)
-{
-    for (size_t i = 0; i < req->n_eos; i++)
-        if (req->eos[i] == id)
-            return true;
-    return false;
-}
-
-/* Makes the drawn token part of the answer, or ends it. */
-static void take(struct run *r)
-{
-    if (is_eos(r->req, r->next)) {
-        finish(r, GENERATE_EOS);
-        return;
-    }
-    ids_add(&r->out->ids, r->next);
-    detok_push(&r->detok, r->next, &r->text);
-    deliver(r);
-    bool enough = r->req->max_tokens && r->out->ids.n >= r->req->max_tokens;
-    if (!r->done && (enough || seq_len(r->seq) >= seq_context(r->seq)))
-        finish(r, GENERATE_LENGTH);
-}
-
-/* The text that was held back, once no token can follow. A stop string may be completed even here. */
-static void flush(struct run *r)
-{
-    if (r->out->finish == GENERATE_STOP || r->out->finish == GENERATE_CANCELLED)
-        return;
-    detok_flush(&r->detok, &r->text);
-    buf_reset(&r->piece);
-    if (stop_push(&r->stop, buf_view(&r->text), &r->piece)) {
-        r->out->stop = r->stop.hit;
-        r->out->finish = GENERATE_STOP;
-    } else {
-        stop_flush(&r->stop, &r->piece);
-    }
-    if (r->piece.n && r->req->on_text)
-        r->req->on_text(r->req->arg, buf_view(&r->piece));
 }
 
 /* Computes the prompt's new tokens and draws the first token of the answer. */
@@ -131,26 +52,22 @@ static int feed_prompt(struct run *r, struct err *e)
     int rc = seq_feed(r->seq, &feed, &own);
     r->out->prompt_ns = r->out->first_ns = clock_ns() - start;
     if (rc == ERR_CANCELLED) {
-        finish(r, GENERATE_CANCELLED);
+        answer_end(&r->answer, ANSWER_CANCELLED);
         return 0;
     }
-    if (rc)
-        return err_set(e, rc, "%s", own.msg);
-    take(r);
-    return 0;
+    return rc ? err_set(e, rc, "%s", own.msg) : 0;
 }
 
 static int decode(struct run *r, struct err *e)
 {
     int64_t start = clock_ns();
-    while (!r->done) {
+    while (r->answer.finish == ANSWER_OPEN) {
         int32_t id = r->next;
         const struct seq_feed feed = { .ids = &id, .n = 1, .on_logits = draw, .arg = r };
         int rc = seq_feed(r->seq, &feed, e);
         if (rc)
             return rc;
         r->out->n_step++;
-        take(r);
     }
     r->out->decode_ns = clock_ns() - start;
     return 0;
@@ -182,25 +99,22 @@ int generate(struct generate_result *out, struct seq *s, const struct tokenizer 
     int rc = check(s, req, e);
     if (rc)
         return rc;
-    rc = stop_init(&r.stop, req->stops, req->n_stop, e);
+    /* The last token of an answer is drawn and never computed: it needs no place in the context. */
+    size_t room = seq_context(s) - req->n_prompt + 1;
+    struct answer_opts o = req->answer;
+    o.max_tokens = o.max_tokens ? MIN(o.max_tokens, room) : room;
+    rc = answer_init(&r.answer, &o, tok, model_config(seq_model(s))->n_vocab, req->prompt, req->n_prompt, e);
     if (rc)
         return rc;
-    rc = sampler_new(&r.sampler, &req->sampling, model_config(seq_model(s))->n_vocab, e);
-    if (rc)
-        goto out;
-    sampler_prompt(r.sampler, req->prompt, req->n_prompt);
-    detok_init(&r.detok, tok, !req->keep_special);
     rc = feed_prompt(&r, e);
     if (!rc)
         rc = decode(&r, e);
-    if (!rc)
-        flush(&r);
-out:
-    if (rc)
-        generate_result_deinit(out);
-    sampler_free(r.sampler);
-    stop_deinit(&r.stop);
-    buf_deinit(&r.text);
-    buf_deinit(&r.piece);
+    if (!rc) {
+        out->finish = r.answer.finish;
+        out->stop = r.answer.stop.hit;
+        out->ids = r.answer.ids;
+        r.answer.ids = (struct ids){ 0 };
+    }
+    answer_deinit(&r.answer);
     return rc;
 }

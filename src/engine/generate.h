@@ -1,8 +1,8 @@
 /* generate.h - one answer: prompt in, pieces of text out, until something ends it.
  *
- *   seq_feed(prompt) -> sampler -> [end of sequence?] -> detok -> stop strings -> on_text
- *        ^                                |
- *        +------------- token ------------+
+ *   seq_feed(prompt) -> answer_next -> on_text
+ *        ^                  |
+ *        +------ token -----+
  *
  * Of the prompt only what the sequence does not hold yet is computed; what the sequence holds beyond that is dropped. Afterwards it
  * holds the prompt and the answer but for its last token, so that a later prompt that begins with them costs only what is new.
@@ -17,7 +17,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "engine/sampler.h"
+#include "engine/answer.h"
 #include "engine/seq.h"
 #include "text/ids.h"
 #include "text/tokenizer.h"
@@ -29,29 +29,14 @@ typedef bool generate_text_fn(void *arg, struct str piece);
 struct generate_request {
     const int32_t *prompt; /* borrowed, as all pointers here, for the call */
     size_t n_prompt;
-    struct sampling sampling;
-    const int32_t *eos; /* tokens that end the answer; none: it ends otherwise */
-    size_t n_eos;
-    const struct str *stops; /* texts that end the answer and are not part of it */
-    size_t n_stop;
-    size_t max_tokens;            /* 0: until the context is full */
-    bool keep_special;            /* special tokens appear in the text */
+    struct answer_opts answer;    /* max_tokens 0: until the context is full */
     generate_text_fn *on_text;    /* may be NULL */
     seq_progress_fn *on_progress; /* of the prompt; may be NULL */
     void *arg;                    /* given to both */
 };
 
-enum generate_finish {
-    GENERATE_EOS,       /* the model ended its answer */
-    GENERATE_STOP,      /* a stop string */
-    GENERATE_LENGTH,    /* max_tokens, or the context is full */
-    GENERATE_CANCELLED, /* a callback said so */
-};
-
-const char *generate_finish_name(enum generate_finish f); /* "stop" for the first two, "length", "cancelled" */
-
 struct generate_result {
-    enum generate_finish finish;
+    enum answer_finish finish;
     int stop;          /* which stop string ended it; -1 if none did */
     struct ids ids;    /* the answer's tokens, without the one that ended it */
     size_t n_prompt;   /* tokens of the prompt, */

@@ -35,6 +35,7 @@ struct sampler {
     bool *seen;      /* owned; [n_vocab] */
     int32_t *ids;    /* owned; [n_vocab]: the n_ids distinct tokens seen */
     size_t n_ids;
+    double log_norm; /* of the last logits: logprob = x - log_norm, where asked for */
 };
 
 struct sampling sampling_from_config(const struct config *c)
@@ -304,19 +305,41 @@ static int32_t draw(struct sampler *s, size_t n)
     return last;
 }
 
+static double log_probability(const struct sampler *s, int32_t id)
+{
+    if (isnan(s->log_norm))
+        return -log(s->n_vocab); /* everything is barred alike */
+    return (double)s->x[id] - s->log_norm;
+}
+
 int32_t sampler_next(struct sampler *s, const float *logits, double *logprob)
 {
     adjust(s, logits);
     int32_t best = argmax(s->x, s->n_vocab), id = best;
     if (s->cand)
         id = draw(s, choose(s, s->x[best]));
-    if (logprob && isinf(s->x[best]))
-        *logprob = -log(s->n_vocab); /* everything is barred alike */
-    else if (logprob)
-        *logprob = (double)s->x[id] - (double)s->x[best] - log(sum_exp(s->x, s->n_vocab, s->x[best]));
+    if (logprob) {
+        s->log_norm = (double)s->x[best] + log(sum_exp(s->x, s->n_vocab, s->x[best]));
+        *logprob = log_probability(s, id);
+    }
     if (s->seen) {
         note_seen(s, id);
         s->count[id]++;
     }
     return id;
+}
+
+void sampler_top(const struct sampler *s, struct sampler_top *out, int n)
+{
+    int kept = 0;
+    for (int32_t id = 0; id < s->n_vocab; id++) {
+        if (kept == n && (n == 0 || s->x[id] <= s->x[out[n - 1].id]))
+            continue;
+        int at = kept < n ? kept++ : n - 1;
+        for (; at > 0 && s->x[id] > s->x[out[at - 1].id]; at--)
+            out[at] = out[at - 1];
+        out[at].id = id;
+    }
+    for (int i = 0; i < kept; i++)
+        out[i].logprob = log_probability(s, out[i].id);
 }

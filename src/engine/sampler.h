@@ -55,6 +55,14 @@ MUST_CHECK int sampling_check(const struct sampling *s, int n_vocab, struct err 
 
 struct sampler;
 
+enum { SAMPLER_TOP_MAX = 20 };
+
+/* A token and the natural logarithm of its probability after step 3, at temperature 1, before anything is cut. */
+struct sampler_top {
+    int32_t id;
+    double logprob;
+};
+
 /* Copies *s (not its biases). */
 MUST_CHECK int sampler_new(struct sampler **out, const struct sampling *s, int n_vocab, struct err *e);
 void sampler_free(struct sampler *s);
@@ -63,5 +71,7 @@ void sampler_prompt(struct sampler *s, const int32_t *ids, size_t n);
 /* The next token. `logprob`, unless NULL: natural logarithm of its probability after step 3, at temperature 1, before anything is
  * cut. logits [n_vocab]. */
 int32_t sampler_next(struct sampler *s, const float *logits, double *logprob);
+/* The n (at most SAMPLER_TOP_MAX) most probable tokens of the last sampler_next, best first. */
+void sampler_top(const struct sampler *s, struct sampler_top *out, int n);
 
 #endif

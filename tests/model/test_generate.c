@@ -58,10 +58,10 @@ static struct generate_request request(struct watch *w, const struct ids *prompt
     const struct config *c = model_config(world.model);
     return (struct generate_request){ .prompt = prompt->v,
                                       .n_prompt = prompt->n,
-                                      .sampling = sampling_greedy,
-                                      .eos = c->eos,
-                                      .n_eos = c->n_eos,
-                                      .max_tokens = 160,
+                                      .answer.sampling = sampling_greedy,
+                                      .answer.eos = c->eos,
+                                      .answer.n_eos = c->n_eos,
+                                      .answer.max_tokens = 160,
                                       .on_text = watch_text,
                                       .on_progress = watch_prompt,
                                       .arg = w };
@@ -124,10 +124,10 @@ static void answers_are_those_of_the_reference(void **state)
             struct watch w = { 0 };
             struct ids prompt = encode(json_str(json_get(doc, "prompt")));
             struct generate_request req = request(&w, &prompt);
-            req.keep_special = true;
+            req.answer.keep_special = true;
             struct generate_result r = fresh(&req);
             assert_int_equal(prompt.n, json_len(tokens));
-            assert_int_equal(r.finish, GENERATE_EOS);
+            assert_int_equal(r.finish, ANSWER_EOS);
             assert_int_equal(r.ids.n, json_len(greedy));
             for (size_t i = 0; i < r.ids.n; i++) {
                 int64_t want = -1;
@@ -152,10 +152,10 @@ static void an_answer_ends_at_max_tokens(void **state)
     struct watch w = { 0 };
     struct ids prompt = encode(str_from(prompt_text));
     struct generate_request req = request(&w, &prompt);
-    req.max_tokens = 5;
+    req.answer.max_tokens = 5;
     struct generate_result r = fresh(&req);
-    assert_int_equal(r.finish, GENERATE_LENGTH);
-    assert_string_equal(generate_finish_name(r.finish), "length");
+    assert_int_equal(r.finish, ANSWER_LENGTH);
+    assert_string_equal(answer_finish_name(r.finish), "length");
     assert_int_equal(r.ids.n, 5);
     assert_int_equal(r.n_step, 4);
     assert_int_equal(r.n_prompt, prompt.n);
@@ -174,7 +174,7 @@ static void an_answer_ends_before_a_stop_string(void **state)
     struct ids prompt = encode(str_from(prompt_text));
     struct generate_request req = request(&whole, &prompt);
     struct generate_result r = fresh(&req);
-    assert_int_equal(r.finish, GENERATE_EOS);
+    assert_int_equal(r.finish, ANSWER_EOS);
     assert_int_equal(r.stop, -1);
     generate_result_deinit(&r);
     assert_true(whole.text.n > 10);
@@ -184,10 +184,10 @@ static void an_answer_ends_before_a_stop_string(void **state)
             size_t want = (size_t)str_find(buf_view(&whole.text), stops[1]);
             struct watch w = { 0 };
             req = request(&w, &prompt);
-            req.stops = stops;
-            req.n_stop = 2;
+            req.answer.stops = stops;
+            req.answer.n_stop = 2;
             r = fresh(&req);
-            assert_int_equal(r.finish, GENERATE_STOP);
+            assert_int_equal(r.finish, ANSWER_STOP);
             assert_int_equal(r.stop, 1);
             assert_true(str_eq(buf_view(&w.text), str_sub(buf_view(&whole.text), 0, want)));
             generate_result_deinit(&r);
@@ -211,10 +211,10 @@ static void text_held_back_for_a_stop_string_comes_at_the_end(void **state)
     buf_z(&longer, "and more");
     struct str stop = buf_view(&longer);
     req = request(&w, &prompt);
-    req.stops = &stop;
-    req.n_stop = 1;
+    req.answer.stops = &stop;
+    req.answer.n_stop = 1;
     r = fresh(&req);
-    assert_int_equal(r.finish, GENERATE_EOS);
+    assert_int_equal(r.finish, ANSWER_EOS);
     assert_true(str_eq(buf_view(&w.text), buf_view(&whole.text)));
     generate_result_deinit(&r);
     buf_deinit(&longer);
@@ -230,7 +230,7 @@ static void a_callback_stops_the_answer_or_the_prompt(void **state)
     struct ids prompt = encode(str_from(prompt_text));
     struct generate_request req = request(&w, &prompt);
     struct generate_result r = fresh(&req);
-    assert_int_equal(r.finish, GENERATE_CANCELLED);
+    assert_int_equal(r.finish, ANSWER_CANCELLED);
     assert_int_equal(r.ids.n, 3);
     assert_int_equal(w.n_call, 3);
     generate_result_deinit(&r);
@@ -244,7 +244,7 @@ static void a_callback_stops_the_answer_or_the_prompt(void **state)
     struct watch p = { .stop_prompt = true };
     req = request(&p, &longer);
     r = fresh(&req);
-    assert_int_equal(r.finish, GENERATE_CANCELLED);
+    assert_int_equal(r.finish, ANSWER_CANCELLED);
     assert_int_equal(r.ids.n, 0);
     assert_int_equal(p.n_call, 0);
     assert_int_equal(seq_len(world.seq), model_max_rows(world.model));
@@ -298,12 +298,12 @@ static void the_same_seed_gives_the_same_text(void **state)
     for (int i = 0; i < 3; i++) {
         struct watch w = { 0 };
         struct generate_request req = request(&w, &prompt);
-        req.sampling.temperature = 3; /* hot enough that another seed cannot give the same 40 tokens */
-        req.sampling.seed = i < 2 ? 11 : 12;
-        req.max_tokens = 40;
-        req.n_eos = 0;
+        req.answer.sampling.temperature = 3; /* hot enough that another seed cannot give the same 40 tokens */
+        req.answer.sampling.seed = i < 2 ? 11 : 12;
+        req.answer.max_tokens = 40;
+        req.answer.n_eos = 0;
         struct generate_result r = fresh(&req);
-        assert_int_equal(r.finish, GENERATE_LENGTH);
+        assert_int_equal(r.finish, ANSWER_LENGTH);
         assert_int_equal(r.ids.n, 40);
         generate_result_deinit(&r);
         texts[i] = w.text;
@@ -324,10 +324,10 @@ static void the_context_bounds_prompt_and_answer(void **state)
     struct ids prompt = encode(str_from(prompt_text));
     struct generate_request req = request(&w, &prompt);
     struct generate_result r;
-    req.max_tokens = 0;
+    req.answer.max_tokens = 0;
     assert_int_equal(seq_new(&tight, world.model, prompt.n + 4, &e), 0);
     assert_int_equal(generate(&r, tight, world.tok, &req, &e), 0);
-    assert_int_equal(r.finish, GENERATE_LENGTH);
+    assert_int_equal(r.finish, ANSWER_LENGTH);
     assert_int_equal(r.ids.n, 5); /* the last one needs no place of its own */
     generate_result_deinit(&r);
     seq_free(tight);
@@ -344,7 +344,7 @@ static void the_context_bounds_prompt_and_answer(void **state)
     assert_int_equal(generate(&r, world.seq, world.tok, &req, &e), ERR_ARG);
     err_clear(&e);
     req.n_prompt = prompt.n;
-    req.sampling.top_p = 2;
+    req.answer.sampling.top_p = 2;
     assert_int_equal(generate(&r, world.seq, world.tok, &req, &e), ERR_ARG);
     ids_deinit(&prompt);
     buf_deinit(&w.text);
