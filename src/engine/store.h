@@ -40,15 +40,24 @@ struct store_opts {
 MUST_CHECK int store_open(struct store **out, const struct store_opts *o, struct err *e);
 void store_close(struct store *s); /* finishes writes that were begun, drops those that were not */
 
-/* How many leading tokens of ids (whole blocks, at most n - 1) are on disk, continuing behind the first `from`. Touches no file. */
-size_t store_probe(struct store *s, const int32_t *ids, size_t n, size_t from);
+/* The name of a block: a hash of the identity, of all tokens before it and of its own. */
+struct store_key {
+    uint8_t b[16];
+};
+size_t store_block_tokens(const struct store *s);
+/* Names of the whole blocks of ids[0..n): out [n / store_block_tokens]; returns how many. */
+size_t store_keys(const struct store *s, const int32_t *ids, size_t n, struct store_key *out);
+/* Whether the block is on disk, as far as this process knows. Touches no file. */
+bool store_has(struct store *s, const struct store_key *key);
 
-/* Reads the block that holds tokens [at, at + block) of ids into the pages' bytes: dst[pool][i] for page i of the block. Later, store_poll
- * gives `tag` back with the result. */
-void store_read(struct store *s, const int32_t *ids, size_t at, uint8_t *const *const *dst, void *tag);
-/* Writes it likewise unless it is there already (false: it is, or the queue is full; nothing will be polled). */
-MUST_CHECK bool store_write(struct store *s, const int32_t *ids, size_t at, const uint8_t *const *const *src,
-                            void *tag);
+/* Reads a block, whose tokens are `ids`, into the pages' bytes: dst[pool][i] for page i of the block (the arrays are copied). Later,
+ * store_poll gives `tag` back with the result. */
+void store_read(struct store *s, const struct store_key *key, const int32_t *ids, uint8_t *const *const *dst,
+                void *tag);
+/* Writes it likewise unless it is there already (false: it is, or the queue is full; nothing will be polled). `parent`: the block before it;
+ * NULL: none. */
+MUST_CHECK bool store_write(struct store *s, const struct store_key *key, const struct store_key *parent,
+                            const int32_t *ids, const uint8_t *const *const *src, void *tag);
 
 struct store_done {
     void *tag;
@@ -68,6 +77,5 @@ struct store_stats {
 };
 struct store_stats store_stats(struct store *s);
 void store_clear(struct store *s); /* removes every block of this identity */
-size_t store_block_tokens(const struct store *s);
 
 #endif

@@ -1,0 +1,171 @@
+/* request.c - one request and its queue of events: a ring, with one place kept for the event that ends it.
+ * SPDX-License-Identifier: MIT */
+#include "engine/request.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static int copy_biases(struct request *r, struct sampling *s, int n_vocab, struct err *e)
+{
+    if (sampling_check(s, n_vocab, e))
+        return ERR_ARG;
+    r->bias = xcalloc(MAX(s->n_bias, 1), sizeof *r->bias);
+    if (s->n_bias)
+        memcpy(r->bias, s->bias, s->n_bias * sizeof *r->bias);
+    s->bias = r->bias;
+    return 0;
+}
+
+/* Waiting uses the monotonic clock, so that a change of the date does not matter. */
+static void init_queue(struct request *r, size_t max_events)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+#if !defined(__APPLE__)
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+#endif
+    pthread_mutex_init(&r->mu, NULL);
+    pthread_cond_init(&r->ready, &attr);
+    pthread_condattr_destroy(&attr);
+    r->cap = max_events + 1;
+    r->queue = xcalloc(r->cap, sizeof *r->queue);
+}
+
+int request_new(struct request **out, struct engine *g, const struct engine_request *q, size_t max_tokens,
+                const struct tokenizer *tok, int n_vocab, size_t max_events, struct err *e)
+{
+    *out = NULL;
+    struct request *r = xcalloc(1, sizeof *r);
+    struct answer_opts o = q->answer;
+    int rc = copy_biases(r, &o.sampling, n_vocab, e);
+    o.max_tokens = max_tokens;
+    if (!rc)
+        rc = answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
+    if (rc) {
+        mem_free(r->bias);
+        mem_free(r);
+        return rc;
+    }
+    r->engine = g;
+    r->n_new = max_tokens;
+    r->priority = q->priority;
+    r->no_cache_write = q->no_cache_write;
+    r->progress = q->progress;
+    r->submitted_ns = clock_ns();
+    r->n_held = 2;
+    ids_append(&r->prompt, q->prompt, q->n_prompt);
+    init_queue(r, max_events);
+    *out = r;
+    return 0;
+}
+
+static void clear_event(struct request_event *ev)
+{
+    buf_deinit(&ev->text);
+    mem_free(ev->top);
+    mem_free(ev->err);
+    *ev = (struct request_event){ 0 };
+}
+
+static void free_request(struct request *r)
+{
+    answer_deinit(&r->answer);
+    draft_free(r->draft);
+    ids_deinit(&r->prompt);
+    mem_free(r->bias);
+    for (size_t i = 0; i < r->cap; i++)
+        clear_event(&r->queue[i]);
+    clear_event(&r->current);
+    mem_free(r->queue);
+    pthread_cond_destroy(&r->ready);
+    pthread_mutex_destroy(&r->mu);
+    mem_free(r);
+}
+
+void request_release(struct request *r)
+{
+    pthread_mutex_lock(&r->mu);
+    bool last = --r->n_held == 0;
+    pthread_mutex_unlock(&r->mu);
+    if (last)
+        free_request(r);
+}
+
+static void fill(struct request_event *to, const struct engine_event *ev)
+{
+    clear_event(to);
+    to->e = *ev;
+    buf_str(&to->text, ev->text);
+    if (ev->n_top) {
+        to->top = xcalloc((size_t)ev->n_top, sizeof *to->top);
+        memcpy(to->top, ev->top, (size_t)ev->n_top * sizeof *to->top);
+    }
+    if (ev->err) {
+        to->err = xmalloc(sizeof *to->err);
+        *to->err = *ev->err;
+    }
+}
+
+bool request_emit(struct request *r, const struct engine_event *ev)
+{
+    bool last = ev->kind == ENGINE_FINISH || ev->kind == ENGINE_ERROR, fits = true;
+    pthread_mutex_lock(&r->mu);
+    struct request_event *tail = r->n ? &r->queue[(r->head + r->n - 1) % r->cap] : NULL;
+    if (ev->kind == ENGINE_PROGRESS && tail && tail->e.kind == ENGINE_PROGRESS) {
+        fill(tail, ev);
+    } else if (r->n + 1 < r->cap || last) {
+        fill(&r->queue[(r->head + r->n++) % r->cap], ev);
+        r->over = last;
+        pthread_cond_signal(&r->ready);
+    } else {
+        fits = false;
+    }
+    pthread_mutex_unlock(&r->mu);
+    return fits;
+}
+
+static struct timespec after_ms(int ms)
+{
+    struct timespec t;
+#if defined(__APPLE__)
+    clock_gettime(CLOCK_REALTIME, &t);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &t);
+#endif
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+bool request_next(struct request *r, struct engine_event *out, int timeout_ms)
+{
+    struct timespec until = after_ms(MAX(timeout_ms, 0));
+    pthread_mutex_lock(&r->mu);
+    int rc = 0;
+    while (!r->n && !r->over && rc != ETIMEDOUT && timeout_ms != 0)
+        rc = timeout_ms < 0 ? pthread_cond_wait(&r->ready, &r->mu) : pthread_cond_timedwait(&r->ready, &r->mu, &until);
+    bool got = r->n > 0;
+    if (got) {
+        clear_event(&r->current);
+        r->current = r->queue[r->head];
+        r->queue[r->head] = (struct request_event){ 0 };
+        r->head = (r->head + 1) % r->cap;
+        r->n--;
+    }
+    pthread_mutex_unlock(&r->mu);
+    if (!got)
+        return false;
+    *out = r->current.e;
+    out->text = buf_view(&r->current.text);
+    out->top = r->current.top;
+    out->err = r->current.err;
+    return true;
+}
