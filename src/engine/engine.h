@@ -96,7 +96,7 @@ const struct model *engine_model(const struct engine *g); /* for its constant ge
 
 struct engine_stats {
     uint64_t n_request, n_finished, n_cancelled, n_failed, n_preempted;
-    uint64_t prompt_tokens, cached_tokens, disk_tokens, computed_tokens, decode_tokens;
+    uint64_t prompt_tokens, cached_tokens, disk_tokens, computed_prompt_tokens, decode_tokens;
     uint64_t n_step, drafted_tokens, accepted_tokens;
     int n_running, n_waiting;
     uint64_t kv_bytes, kv_used_bytes, kv_tree_bytes, tree_tokens, disk_bytes, disk_read_bytes, disk_write_bytes;

@@ -48,6 +48,7 @@ struct request {
     struct request_guess guess;
     struct engine_figures figures;
     int64_t admitted_ns, first_ns; /* 0: not yet */
+    bool in_step;                  /* its rows are being computed */
 
     /* Guarded by mu. */
     pthread_mutex_t mu;

@@ -1,0 +1,38 @@
+/* runner.h - the engine thread's work: requests through batch, model and answers, step by step.
+ *
+ *   runner_accept -> [batch: admit, plan] -> copy pages -> model_forward -> [batch: commit] -> answer_next, verify guesses -> request_emit
+ *
+ * A chunk of a long prompt is computed with pauses. At a pause the poll function brings in what arrived meanwhile, a cancelled chunk is
+ * given up, and when the running streams have waited long enough a small step is computed in between (sched.h). Everything here belongs to
+ * the engine thread.
+ * SPDX-License-Identifier: MIT */
+#ifndef ENGINE_RUNNER_H
+#define ENGINE_RUNNER_H
+
+#include "engine/engine.h"
+#include "engine/request.h"
+
+struct runner;
+
+struct runner_opts {
+    struct engine_opts engine;
+    struct batch_opts batch;
+    /* Called at every pause: takes new requests in (runner_accept). True: the engine is to stop. */
+    bool (*poll)(void *arg);
+    void (*on_store_event)(void *arg); /* called on the store's thread */
+    void *arg;
+};
+
+/* Takes the model over, also on failure. */
+MUST_CHECK int runner_new(struct runner **out, struct model *m, const struct runner_opts *o, struct err *e);
+/* Cancels what lives. */
+void runner_free(struct runner *r);
+/* Takes one side of the request over: it is released when it is over. */
+void runner_accept(struct runner *r, struct request *q);
+/* Ends what was cancelled, notes what the disk has done, computes one step. False: there was nothing to compute. */
+bool runner_step(struct runner *r);
+void runner_stats(const struct runner *r, struct engine_stats *out);
+void runner_clear_cache(struct runner *r);
+void runner_flush(struct runner *r); /* waits for writes to disk */
+
+#endif
