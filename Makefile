@@ -34,7 +34,7 @@ B := build/$(MODE)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 # For $(MAKE) in a recipe: all processors, unless the caller said how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
-PACKAGES := json-c yajl libpcre2-8 libutf8proc libedit
+PACKAGES := json-c yajl libxxhash libpcre2-8 libutf8proc libedit
 
 CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc
 CFLAGS := -std=c11 $(OPT) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wdouble-promotion \

@@ -492,5 +492,5 @@ void runner_clear_cache(struct runner *r)
 void runner_flush(struct runner *r)
 {
     if (r->shelf)
-        shelf_drain(r->shelf, -1);
+        shelf_drain(r->shelf);
 }

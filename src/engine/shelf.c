@@ -108,8 +108,7 @@ void shelf_save(struct shelf *x, const struct batch_seq *s)
         const struct store_key *key = &keys[at / block];
         if (store_has(x->store, key))
             continue;
-        uint8_t *bytes[STORE_BLOCK_PAGES];
-        const uint8_t *const *src[] = { (const uint8_t *const *)bytes };
+        uint8_t *bytes[STORE_BLOCK_PAGES], *const *src[] = { bytes };
         struct job *j = take_pages(x, s, at, bytes);
         if (store_write(x->store, key, at ? key - 1 : NULL, s->ids.v + at, src, j))
             x->n_write++;
@@ -176,14 +175,14 @@ static bool is_reading(const struct shelf *x, const struct batch_seq *s)
 void shelf_forget(struct shelf *x, struct batch_seq *s)
 {
     while (is_reading(x, s)) {
-        store_drain(x->store, -1);
+        store_drain(x->store);
         shelf_poll(x, NULL, NULL);
     }
 }
 
-void shelf_drain(struct shelf *x, int timeout_ms)
+void shelf_drain(struct shelf *x)
 {
-    store_drain(x->store, timeout_ms);
+    store_drain(x->store);
     shelf_poll(x, NULL, NULL);
 }
 
@@ -202,7 +201,7 @@ void shelf_free(struct shelf *x)
     if (!x)
         return;
     while (x->reads || x->n_write) {
-        store_drain(x->store, -1);
+        store_drain(x->store);
         shelf_poll(x, NULL, NULL);
     }
     store_close(x->store);

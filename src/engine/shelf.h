@@ -29,8 +29,8 @@ void shelf_save(struct shelf *x, const struct batch_seq *s);
 /* Takes note of what is done. `on_read`, once for each sequence whose reading is over, tells how many tokens it brought. */
 typedef void shelf_read_fn(void *arg, struct batch_seq *s, size_t n_token);
 void shelf_poll(struct shelf *x, shelf_read_fn *on_read, void *arg);
-/* Waits for everything under way, at most so long. */
-void shelf_drain(struct shelf *x, int timeout_ms);
+/* Waits for everything under way. */
+void shelf_drain(struct shelf *x);
 void shelf_clear(struct shelf *x);
 struct store_stats shelf_stats(struct shelf *x);
 

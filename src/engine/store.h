@@ -36,7 +36,7 @@ struct store_opts {
     void *arg;
 };
 
-/* Opens the directory and reads its names. A directory that cannot be used is an error here, never later. */
+/* Opens the directory and reads the files' headers. A directory that cannot be used is an error here, never later. */
 MUST_CHECK int store_open(struct store **out, const struct store_opts *o, struct err *e);
 void store_close(struct store *s); /* finishes writes that were begun, drops those that were not */
 
@@ -57,7 +57,7 @@ void store_read(struct store *s, const struct store_key *key, const int32_t *ids
 /* Writes it likewise unless it is there already (false: it is, or the queue is full; nothing will be polled). `parent`: the block before it;
  * NULL: none. */
 MUST_CHECK bool store_write(struct store *s, const struct store_key *key, const struct store_key *parent,
-                            const int32_t *ids, const uint8_t *const *const *src, void *tag);
+                            const int32_t *ids, uint8_t *const *const *src, void *tag);
 
 struct store_done {
     void *tag;
@@ -67,8 +67,8 @@ struct store_done {
 };
 /* The next finished read or write; false if there is none. */
 bool store_poll(struct store *s, struct store_done *out);
-/* Waits until all that was submitted is done (or dropped after timeout_ms). For shutdown and tests. */
-void store_drain(struct store *s, int timeout_ms);
+/* Waits until all that was submitted is done; it can be polled then. */
+void store_drain(struct store *s);
 
 struct store_stats {
     uint64_t n_block, bytes; /* on disk now */
