@@ -24,6 +24,9 @@
 #include "model/model.h"
 #include "text/tokenizer.h"
 
+/* The chunk to open a model with (model_opts.chunk): MoE prefill is efficient in thousands of rows. */
+enum { ENGINE_CHUNK = 2048 };
+
 struct engine;
 struct request;
 
@@ -62,6 +65,7 @@ struct engine_figures {
     size_t n_drafted, n_accepted;
     int n_preempted;
     int64_t queued_ns, prompt_ns, decode_ns, first_ns; /* first: from submission to the first token */
+    int64_t prompt_step_ns;                            /* of the steps that computed its prompt */
 };
 
 struct engine_event {

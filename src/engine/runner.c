@@ -13,7 +13,6 @@
 
 enum {
     SMALL_ROWS = 64,     /* most rows of a small step, and of its rows with logits */
-    CHUNK_ROWS = 2048,   /* MoE prefill: 128 rows for each expert of the 30B shape */
     PAUSE_NS = 50000000, /* how far apart pauses may be (model.h) */
     STALL_NS = 200000000,
 };
@@ -104,7 +103,7 @@ int runner_new(struct runner **out, struct model *m, const struct runner_opts *o
     r->n_vocab = model_config(m)->n_vocab;
     r->cost = cost_new();
     struct batch_opts *b = &r->o.batch;
-    int chunk_rows = MIN(CHUNK_ROWS, model_max_rows(m)), small_rows = MIN(SMALL_ROWS, chunk_rows);
+    int chunk_rows = model_max_rows(m), small_rows = MIN(SMALL_ROWS, chunk_rows);
     b->limits = (struct sched_limits){ .small_rows = small_rows,
                                        .small_prompt = small_rows,
                                        .chunk_rows = chunk_rows,
@@ -317,7 +316,7 @@ static void note_progress(struct runner *r, const struct batch_part *p)
 }
 
 /* After a computed step: tells the batch, the figures, and those who asked. */
-static void conclude(struct runner *r, struct desk *d)
+static void conclude(struct runner *r, struct desk *d, int64_t ns)
 {
     batch_commit(r->batch, &d->plan);
     const float *logits = d->logits;
@@ -325,8 +324,10 @@ static void conclude(struct runner *r, struct desk *d)
         const struct batch_part *p = &d->plan.part[i];
         struct request *q = p->seq->owner;
         q->in_step = false;
-        if (!p->draws || !q->first_ns)
+        if (!q->first_ns) {
             r->stats.computed_prompt_tokens += (uint64_t)p->n_row;
+            q->figures.prompt_step_ns += ns;
+        }
         note_progress(r, p);
         if (!p->draws)
             continue;
@@ -407,7 +408,7 @@ static void run(struct runner *r, struct desk *d)
         cost_prompt(r->cost, s.n_tok, ns);
     else
         cost_step(r->cost, s.n_tok, ns);
-    conclude(r, d);
+    conclude(r, d, ns);
 }
 
 /* Plans on a desk and computes; false: nothing to do. */
