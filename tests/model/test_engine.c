@@ -1,0 +1,605 @@
+/* test_engine.c - the engine on the demonstration model: whatever is shared, interrupted, evicted, resumed, guessed or read back from disk,
+ * every answer is the one that its prompt gets alone, bit for bit.
+ *
+ * Answers are compared by their tokens, their text, and the log-probabilities of the tokens as the doubles that they are: a single
+ * different bit in the logits shows. The order of events is random; the seed is printed.
+ * SPDX-License-Identifier: MIT */
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "engine/engine.h"
+
+#define MODEL "models/octet-mini"
+
+enum { N_PROMPT = 12, N_ANSWER = 24, N_TOP = 3 };
+
+/* What one prompt must give. */
+struct outcome {
+    struct ids ids;
+    struct buf text;
+    double logprob[N_ANSWER];
+    struct sampler_top top[N_ANSWER * N_TOP];
+    enum answer_finish finish;
+    struct engine_figures figures;
+    size_t n_progress;
+};
+
+static struct {
+    struct tokenizer *tok;
+    struct ids prompts[N_PROMPT];
+    enum precision precision;
+    struct outcome alone[2][N_PROMPT]; /* by precision */
+    uint64_t seed;
+    struct rng rng;
+} world;
+
+/* --- prompts --------------------------------------------------------------------------------------------------------------------------- */
+
+static const char system_text[] = "<|im_start|>system\nYou are a careful assistant. You have tools to read files, to "
+                                  "write files and to run commands. You answer in "
+                                  "short sentences, and when you are asked for code you write only code. Never invent "
+                                  "the contents of a file: read it first. ";
+
+/* Two families with a shared beginning each, ends of different lengths, and one that is the beginning of another. */
+static void make_prompts(void)
+{
+    struct err e = ERR_INIT;
+    for (int i = 0; i < N_PROMPT; i++) {
+        struct buf b = { 0 };
+        for (int k = 0; k < (i % 2 ? 9 : 3); k++)
+            buf_z(&b, k ? system_text + sizeof("<|im_start|>system\n") - 1 : system_text);
+        buf_printf(&b, "<|im_end|>\n<|im_start|>user\n");
+        for (int k = 0; k <= i / 2; k++)
+            buf_printf(&b, "Item %d is number %d. ", k, k * 7 % 10);
+        buf_printf(&b, "Say the numbers from %d to 9.<|im_end|>\n<|im_start|>assistant\n", i % 5);
+        assert_int_equal(tokenizer_encode(world.tok, buf_view(&b), TOKENIZER_ADDED_ALL, &world.prompts[i], &e), 0);
+        buf_deinit(&b);
+    }
+    world.prompts[10].n = world.prompts[8].n - 5;
+    memcpy(world.prompts[10].v, world.prompts[8].v, world.prompts[10].n * sizeof(int32_t));
+}
+
+/* --- asking ---------------------------------------------------------------------------------------------------------------------------- */
+
+static struct engine *open_engine(const struct engine_opts *o)
+{
+    struct model *m;
+    struct engine *g;
+    struct err e = ERR_INIT;
+    struct model_opts mo = model_opts_default;
+    mo.precision = world.precision;
+    mo.chunk = 256;
+    mo.n_threads = 2;
+    if (model_open(&m, MODEL, &mo, &e) || engine_open(&g, m, world.tok, o, &e))
+        fail_msg("%s", e.msg);
+    return g;
+}
+
+static struct engine_request ask(int i)
+{
+    static const struct str stop = { "nine hundred", 12 };
+    const struct engine_request q = {
+        .prompt = world.prompts[i].v,
+        .n_prompt = world.prompts[i].n,
+        .answer = { .sampling = { .temperature = i % 3 ? 0.8 : 0,
+                                  .top_p = 0.95,
+                                  .repetition_penalty = i % 4 ? 1 : 1.1,
+                                  .seed = (uint64_t)i },
+                    .stops = &stop,
+                    .n_stop = 1,
+                    .max_tokens = N_ANSWER,
+                    .logprobs = true,
+                    .n_top = N_TOP },
+        .progress = true,
+    };
+    return q;
+}
+
+/* Takes one event in; true: it was the last. */
+static bool take(struct outcome *o, const struct engine_event *ev)
+{
+    size_t n = o->ids.n;
+    if (ev->kind == ENGINE_ERROR)
+        fail_msg("%s", ev->err->msg);
+    o->n_progress += ev->kind == ENGINE_PROGRESS;
+    buf_str(&o->text, ev->text);
+    if (ev->kind == ENGINE_TOKEN) {
+        assert_true(n < N_ANSWER);
+        assert_int_equal(ev->n_top, N_TOP);
+        o->logprob[n] = ev->logprob;
+        memcpy(o->top + n * N_TOP, ev->top, N_TOP * sizeof *ev->top);
+        ids_add(&o->ids, ev->id);
+    }
+    if (ev->kind != ENGINE_FINISH)
+        return false;
+    o->finish = ev->finish;
+    o->figures = ev->figures;
+    return true;
+}
+
+static void finish(struct outcome *o, struct request *r)
+{
+    struct engine_event ev;
+    do
+        assert_true(request_next(r, &ev, 60000));
+    while (!take(o, &ev));
+    request_close(r);
+}
+
+static void outcome_deinit(struct outcome *o)
+{
+    ids_deinit(&o->ids);
+    buf_deinit(&o->text);
+}
+
+static void assert_same(const struct outcome *o, int i)
+{
+    const struct outcome *want = &world.alone[world.precision][i];
+    bool same =
+        o->ids.n == want->ids.n && o->finish == want->finish && str_eq(buf_view(&o->text), buf_view(&want->text));
+    for (size_t k = 0; same && k < want->ids.n; k++) {
+        same = o->ids.v[k] == want->ids.v[k] && o->logprob[k] == want->logprob[k];
+        for (size_t t = k * N_TOP; same && t < (k + 1) * N_TOP; t++)
+            same = o->top[t].id == want->top[t].id && o->top[t].logprob == want->top[t].logprob;
+        if (!same)
+            print_error("prompt %d: token %zu is %d with %.17g, alone %d with %.17g\n", i, k, (int)o->ids.v[k],
+                        o->logprob[k], (int)want->ids.v[k], want->logprob[k]);
+    }
+    if (!same)
+        fail_msg("prompt %d has another answer than alone: \"%s\", alone \"%s\" (seed %llu)", i, o->text.p,
+                 want->text.p, (unsigned long long)world.seed);
+}
+
+/* Submits the prompts in random order, `n_at_once` at a time, `n` altogether, and some that are cancelled; checks every answer. */
+static void storm(struct engine *g, int n, int n_at_once, int cancel_percent)
+{
+    struct request *running[16] = { 0 };
+    struct outcome got[16];
+    int which[16];
+    bool cancelled[16];
+    int started = 0, over = 0;
+    memset(got, 0, sizeof got);
+    while (over < n) {
+        int k = (int)rng_below(&world.rng, (uint32_t)n_at_once);
+        struct engine_event ev;
+        struct err e = ERR_INIT;
+        if (!running[k] && started < n) {
+            which[k] = (int)rng_below(&world.rng, N_PROMPT);
+            cancelled[k] = false;
+            struct engine_request q = ask(which[k]);
+            q.priority = (int)rng_below(&world.rng, 2);
+            if (engine_submit(g, &running[k], &q, &e))
+                fail_msg("%s", e.msg);
+            started++;
+        } else if (running[k] && rng_below(&world.rng, 100) < (uint32_t)cancel_percent) {
+            request_cancel(running[k]);
+            cancelled[k] = true;
+        } else if (running[k] && request_next(running[k], &ev, 20) && take(&got[k], &ev)) {
+            request_close(running[k]);
+            running[k] = NULL;
+            over++;
+            if (got[k].finish != ANSWER_CANCELLED)
+                assert_same(&got[k], which[k]);
+            else
+                assert_true(cancelled[k]);
+            outcome_deinit(&got[k]);
+            memset(&got[k], 0, sizeof got[k]);
+        }
+    }
+}
+
+/* --- the tests --------------------------------------------------------------------------------------------------------------------------- */
+
+static void answers_in_a_batch_are_those_alone(void **state)
+{
+    (void)state;
+    static const int at_once[] = { 1, 3, 8 };
+    for (size_t i = 0; i < ARRAY_LEN(at_once); i++) {
+        struct engine *g = open_engine(&(struct engine_opts){ .no_prefix_cache = true, .no_draft = true });
+        storm(g, 16, at_once[i], 0);
+        engine_close(g);
+    }
+}
+
+static void shared_prefixes_change_nothing_but_the_work(void **state)
+{
+    (void)state;
+    struct engine_stats s;
+    struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000 });
+    storm(g, 60, 8, 3);
+    engine_stats(g, &s);
+    assert_true(s.cached_tokens * 2 > s.prompt_tokens);
+    engine_close(g);
+}
+
+static void guesses_change_nothing(void **state)
+{
+    (void)state;
+    struct engine_stats s;
+    struct engine *g = open_engine(&(struct engine_opts){ .draft_always = true });
+    storm(g, 40, 4, 0);
+    engine_stats(g, &s);
+    assert_true(s.drafted_tokens > 0 && s.accepted_tokens > 0 && s.accepted_tokens < s.drafted_tokens);
+    engine_close(g);
+}
+
+/* Memory for little more than one long prompt: everything is evicted, and running sequences give way. */
+static void eviction_and_preemption_change_nothing(void **state)
+{
+    (void)state;
+    struct engine_stats s;
+    struct engine *probe = open_engine(&(struct engine_opts){ 0 });
+    size_t longest = 0, page = model_kv_bytes_per_token(engine_model(probe)) * KV_PAGE_TOK;
+    engine_close(probe);
+    for (int i = 0; i < N_PROMPT; i++)
+        longest = MAX(longest, world.prompts[i].n);
+    struct engine *g =
+        open_engine(&(struct engine_opts){ .kv_memory = page * ((longest + N_ANSWER) / KV_PAGE_TOK + 3) });
+    storm(g, 60, 8, 3);
+    engine_stats(g, &s);
+    assert_true(s.n_preempted > 0);
+    assert_true(s.kv_used_bytes <= s.kv_bytes);
+    engine_close(g);
+}
+
+static void remove_tree(const char *dir)
+{
+    char **names;
+    size_t n;
+    struct err e = ERR_INIT;
+    if (file_list(&names, &n, dir, &e))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char *path = file_join(dir, names[i]);
+        if (file_is_dir(path))
+            remove_tree(path);
+        else
+            unlink(path);
+        mem_free(path);
+    }
+    file_list_free(names, n);
+    rmdir(dir);
+}
+
+static void prefixes_come_back_from_disk(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/octet-engine-XXXXXX";
+    struct engine_stats s;
+    assert_non_null(mkdtemp(dir));
+    for (int run = 0; run < 2; run++) {
+        struct engine *g = open_engine(&(struct engine_opts){ .cache_dir = dir });
+        storm(g, 24, 4, 0);
+        engine_flush(g);
+        engine_stats(g, &s);
+        assert_true(run ? s.disk_tokens > 0 : s.disk_write_bytes > 0);
+        engine_close(g);
+    }
+    remove_tree(dir);
+}
+
+static void damaged_blocks_are_left_out(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/octet-engine-XXXXXX";
+    struct err e = ERR_INIT;
+    char **subs, **names;
+    size_t n_sub, n_name;
+    assert_non_null(mkdtemp(dir));
+    struct engine *g = open_engine(&(struct engine_opts){ .cache_dir = dir });
+    storm(g, 24, 4, 0);
+    engine_close(g);
+    assert_int_equal(file_list(&subs, &n_sub, dir, &e), 0);
+    for (size_t i = 0; i < n_sub; i++) {
+        char *sub = file_join(dir, subs[i]);
+        assert_int_equal(file_list(&names, &n_name, sub, &e), 0);
+        for (size_t k = 0; k < n_name; k++) {
+            char *path = file_join(sub, names[k]);
+            FILE *f = fopen(path, "r+b");
+            assert_non_null(f);
+            /* By turns shorter, or with another byte somewhere. */
+            if ((i + k) % 2)
+                assert_int_equal(ftruncate(fileno(f), 5000), 0);
+            fseek(f, 4000 + (long)rng_below(&world.rng, 200000), SEEK_SET);
+            if ((i + k) % 2 == 0)
+                fputs("damaged", f);
+            fclose(f);
+            mem_free(path);
+        }
+        file_list_free(names, n_name);
+        mem_free(sub);
+    }
+    file_list_free(subs, n_sub);
+    g = open_engine(&(struct engine_opts){ .cache_dir = dir });
+    storm(g, 12, 4, 0);
+    engine_close(g);
+    remove_tree(dir);
+}
+
+static void a_cancelled_prompt_stays_known(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *r;
+    struct outcome first = { 0 }, second = { 0 };
+    struct engine *g = open_engine(&(struct engine_opts){ 0 });
+    struct engine_request q = ask(9);
+    q.answer.max_tokens = 2000;
+    q.answer.n_eos = 0;
+    struct engine_event ev;
+    assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+    while (request_next(r, &ev, 60000) && ev.kind != ENGINE_TOKEN)
+        ;
+    request_cancel(r);
+    while (request_next(r, &ev, 60000) && ev.kind != ENGINE_FINISH)
+        ;
+    assert_int_equal(ev.finish, ANSWER_CANCELLED);
+    request_close(r);
+    q = ask(9);
+    assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+    finish(&second, r);
+    assert_int_equal(second.figures.n_cached, world.prompts[9].n - 1);
+    assert_same(&second, 9);
+    outcome_deinit(&first);
+    outcome_deinit(&second);
+    engine_close(g);
+}
+
+/* A prompt of many chunks does not hold up an answer that is under way: tokens come while it is computed. */
+static void answers_go_on_during_a_long_prompt(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *stream, *prompt;
+    struct ids longer = { 0 };
+    struct engine_event ev;
+    struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000, .no_draft = true });
+    for (int i = 0; i < 8; i++)
+        for (int k = 0; k < N_PROMPT; k++)
+            ids_append(&longer, world.prompts[(i + k) % N_PROMPT].v, world.prompts[(i + k) % N_PROMPT].n);
+    struct engine_request q = ask(0), p = ask(1);
+    q.answer.max_tokens = 4000;
+    p.prompt = longer.v;
+    p.n_prompt = longer.n;
+    assert_int_equal(engine_submit(g, &stream, &q, &e), 0);
+    while (request_next(stream, &ev, 60000) && ev.kind != ENGINE_TOKEN)
+        ;
+    assert_int_equal(engine_submit(g, &prompt, &p, &e), 0);
+    int during = 0;
+    for (bool begun = false; !begun;) {
+        struct engine_event from_prompt;
+        begun = request_next(prompt, &from_prompt, 0) && from_prompt.kind == ENGINE_TOKEN;
+        if (!begun && request_next(stream, &ev, 10))
+            during += ev.kind == ENGINE_TOKEN;
+    }
+    assert_true(during > 10);
+    request_close(stream);
+    request_close(prompt);
+    ids_deinit(&longer);
+    engine_close(g);
+}
+
+static void what_cannot_fit_is_refused_before_any_work(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *r;
+    struct engine *g = open_engine(&(struct engine_opts){ .n_ctx = 300, .max_queued = 2, .max_running = 1 });
+    assert_int_equal(engine_context(g), 300);
+    struct engine_request q = ask(11);
+    assert_true(q.n_prompt > 300);
+    assert_int_equal(engine_submit(g, &r, &q, &e), ERR_LIMIT);
+    assert_non_null(strstr(e.msg, "300"));
+    const int32_t wrong[] = { 5, 1 << 24 };
+    q.prompt = wrong;
+    q.n_prompt = 2;
+    err_clear(&e);
+    assert_int_equal(engine_submit(g, &r, &q, &e), ERR_ARG);
+    q.n_prompt = 0;
+    err_clear(&e);
+    assert_int_equal(engine_submit(g, &r, &q, &e), ERR_ARG);
+    q.n_prompt = 1;
+    q.answer.sampling.top_p = 7;
+    err_clear(&e);
+    assert_int_equal(engine_submit(g, &r, &q, &e), ERR_ARG);
+    engine_close(g);
+}
+
+/* A receiver that does not read loses its request, and nobody else notices. */
+static void a_full_queue_ends_its_request(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *deaf, *other;
+    struct outcome o = { 0 };
+    struct engine_event ev = { 0 };
+    struct engine *g = open_engine(&(struct engine_opts){ .max_events = 40 });
+    struct engine_request q = ask(0), p = ask(1);
+    q.answer.max_tokens = 4000;
+    assert_int_equal(engine_submit(g, &deaf, &q, &e), 0);
+    assert_int_equal(engine_submit(g, &other, &p, &e), 0);
+    finish(&o, other);
+    assert_same(&o, 1);
+    struct engine_stats s;
+    do {
+        usleep(1000);
+        engine_stats(g, &s);
+    } while (s.n_cancelled == 0);
+    while (request_next(deaf, &ev, 60000) && ev.kind != ENGINE_FINISH)
+        ;
+    assert_int_equal(ev.finish, ANSWER_CANCELLED);
+    request_close(deaf);
+    outcome_deinit(&o);
+    engine_close(g);
+}
+
+static void a_repeating_answer_can_be_ended(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *r;
+    struct engine_event ev = { 0 };
+    struct engine *g = open_engine(&(struct engine_opts){ 0 });
+    struct engine_request q = ask(0);
+    /* One token is so much likelier than all else that nothing else is drawn. */
+    static const struct sampling_bias bias = { .id = 65, .value = 1e6f };
+    q.answer.sampling = sampling_greedy;
+    q.answer.sampling.bias = &bias;
+    q.answer.sampling.n_bias = 1;
+    q.answer.max_tokens = 500;
+    q.answer.repeat = (struct repeat_opts){ .max_period = 8, .times = 8, .min_tokens = 40 };
+    assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+    while (request_next(r, &ev, 60000) && ev.kind != ENGINE_FINISH)
+        ;
+    assert_int_equal(ev.finish, ANSWER_REPEAT);
+    assert_int_equal(ev.figures.n_token, 40);
+    request_close(r);
+    engine_close(g);
+}
+
+/* --- many threads ------------------------------------------------------------------------------------------------------------------------ */
+
+struct client {
+    struct engine *g;
+    uint64_t seed;
+    int n;
+};
+
+/* Submits, reads a while, cancels or not, closes: at random. */
+static void *live(void *arg)
+{
+    const struct client *c = arg;
+    struct rng rng;
+    rng_init(&rng, c->seed);
+    for (int i = 0; i < c->n; i++) {
+        struct err e = ERR_INIT;
+        struct request *r;
+        struct engine_event ev;
+        struct engine_request q = ask((int)rng_below(&rng, N_PROMPT));
+        if (engine_submit(c->g, &r, &q, &e))
+            continue;
+        int patience = (int)rng_below(&rng, 40);
+        while (patience-- > 0 && request_next(r, &ev, (int)rng_below(&rng, 30)) && ev.kind != ENGINE_FINISH)
+            ;
+        if (rng_below(&rng, 2))
+            request_cancel(r);
+        request_close(r);
+    }
+    return NULL;
+}
+
+static void threads_submit_and_cancel_at_random(void **state)
+{
+    (void)state;
+    enum { N_CLIENT = 8 };
+    const char *seconds = getenv("OCTET_TEST_ROUNDS");
+    int rounds = seconds ? atoi(seconds) : 12;
+    pthread_t thread[N_CLIENT];
+    struct client client[N_CLIENT];
+    struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000 });
+    for (int i = 0; i < N_CLIENT; i++) {
+        client[i] = (struct client){ g, world.seed + (uint64_t)i, rounds };
+        assert_int_equal(pthread_create(&thread[i], NULL, live, &client[i]), 0);
+    }
+    for (int i = 0; i < N_CLIENT; i++)
+        pthread_join(thread[i], NULL);
+    storm(g, 6, 2, 0);
+    engine_close(g);
+}
+
+/* --- set-up --------------------------------------------------------------------------------------------------------------------------------- */
+
+static int open_world(void **state)
+{
+    struct err e = ERR_INIT;
+    (void)state;
+    if (tokenizer_open(&world.tok, MODEL, &e)) {
+        print_error("%s\n", e.msg);
+        return -1;
+    }
+    make_prompts();
+    const char *given = getenv("OCTET_TEST_SEED");
+    world.seed = given ? (uint64_t)atoll(given) : (uint64_t)clock_ns();
+    print_message("seed %llu (OCTET_TEST_SEED)\n", (unsigned long long)world.seed);
+    rng_init(&world.rng, world.seed);
+    for (int p = 0; p < 2; p++) {
+        world.precision = p ? PRECISION_F32 : PRECISION_INT8;
+        struct engine *g =
+            open_engine(&(struct engine_opts){ .no_prefix_cache = true, .no_draft = true, .max_running = 1 });
+        for (int i = 0; i < N_PROMPT; i++) {
+            struct request *r;
+            struct engine_request q = ask(i);
+            assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+            finish(&world.alone[world.precision][i], r);
+        }
+        engine_close(g);
+    }
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    for (int p = 0; p < 2; p++)
+        for (int i = 0; i < N_PROMPT; i++)
+            outcome_deinit(&world.alone[p][i]);
+    for (int i = 0; i < N_PROMPT; i++)
+        ids_deinit(&world.prompts[i]);
+    tokenizer_close(world.tok);
+    return 0;
+}
+
+static int use_int8(void **state)
+{
+    (void)state;
+    world.precision = PRECISION_INT8;
+    return 0;
+}
+
+static int use_f32(void **state)
+{
+    (void)state;
+    world.precision = PRECISION_F32;
+    return 0;
+}
+
+#define ON_BOTH_PATHS(f)                                                                                               \
+    cmocka_unit_test_setup(f, use_int8),                                                                               \
+    {                                                                                                                  \
+#f "_f32", f, use_f32, NULL, NULL                                                                              \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH_PATHS(answers_in_a_batch_are_those_alone),
+        ON_BOTH_PATHS(shared_prefixes_change_nothing_but_the_work),
+        ON_BOTH_PATHS(guesses_change_nothing),
+        ON_BOTH_PATHS(eviction_and_preemption_change_nothing),
+        ON_BOTH_PATHS(prefixes_come_back_from_disk),
+        cmocka_unit_test_setup(damaged_blocks_are_left_out, use_int8),
+        cmocka_unit_test_setup(a_cancelled_prompt_stays_known, use_int8),
+        cmocka_unit_test_setup(answers_go_on_during_a_long_prompt, use_int8),
+        cmocka_unit_test_setup(what_cannot_fit_is_refused_before_any_work, use_int8),
+        cmocka_unit_test_setup(a_full_queue_ends_its_request, use_int8),
+        cmocka_unit_test_setup(a_repeating_answer_can_be_ended, use_int8),
+        cmocka_unit_test_setup(threads_submit_and_cancel_at_random, use_int8),
+    };
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}
