@@ -30,6 +30,7 @@ struct sched_seq {
     size_t n_left;  /* prompt rows still to compute */
     int n_draft;    /* rows it would like to verify beside its next one */
     double served;  /* prompt rows given so far by virtual time */
+    bool held;      /* waiting: not to be admitted now */
 };
 
 struct sched_limits {
