@@ -55,10 +55,9 @@ void prefix_unpin(struct prefix *x, struct prefix_node *node); /* NULL is fine *
 struct prefix_node *prefix_insert(struct prefix *x, const int32_t *ids, size_t n, const int32_t *const *pages,
                                   const int32_t *snapshot, struct prefix_node *pin);
 
-/* Evicts until `bytes` are free within the budget or nothing unpinned is left; returns the bytes that became free. */
+/* Evicts until at least `bytes` more are free, or nothing is left whose eviction frees anything; returns the bytes that became free. What a
+ * running sequence holds, too, stays. */
 size_t prefix_evict(struct prefix *x, size_t bytes);
-/* Bytes that eviction could free now. */
-size_t prefix_evictable(const struct prefix *x);
 void prefix_clear(struct prefix *x); /* evicts everything unpinned */
 
 struct prefix_stats {
@@ -67,10 +66,6 @@ struct prefix_stats {
     uint64_t n_lookup, n_hit_tokens, n_asked_tokens, n_evicted_tokens;
 };
 struct prefix_stats prefix_stats(const struct prefix *x);
-
-/* Calls fn for every node, parents first, with the ids from the root to the node's end. For inspection. */
-typedef void prefix_visit_fn(void *arg, const int32_t *ids, size_t n, size_t run, int64_t last_used);
-void prefix_visit(const struct prefix *x, prefix_visit_fn *fn, void *arg);
 
 /* For tests: walks the whole tree and aborts where an invariant is broken. */
 void prefix_check(const struct prefix *x);
