@@ -239,7 +239,7 @@ static void preempt(struct batch *b, struct batch_seq *s)
 static bool make_room(struct batch *b, struct batch_seq *who, int pool, size_t n, bool may_preempt)
 {
     size_t bytes = n * pages_page_bytes(b->pages, pool);
-    while (!pages_available(b->pages, pool, n)) {
+    while (pages_free_bytes(b->pages) < bytes) {
         if (prefix_evict(b->prefix, bytes))
             continue;
         if (who->pin) {

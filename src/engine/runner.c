@@ -82,6 +82,13 @@ static int open_shelf(struct runner *r, struct err *e)
     return shelf_new(&r->shelf, &s, r->batch, r->kv, e);
 }
 
+static void copy_page(void *arg, int pool, int32_t from, int32_t to)
+{
+    struct runner *r = arg;
+    (void)pool;
+    kv_copy_page(r->kv, from, to);
+}
+
 static void on_admit(void *arg, struct batch_seq *s)
 {
     struct runner *r = arg;
@@ -109,6 +116,7 @@ int runner_new(struct runner **out, struct model *m, const struct runner_opts *o
                                        .chunk_rows = chunk_rows,
                                        .max_running = MIN(o->engine.max_running, small_rows),
                                        .max_out = small_rows };
+    b->copy = copy_page;
     b->on_admit = on_admit;
     b->arg = r;
     int n_page = (int)MIN(b->budget / b->keep.pool[0].page_bytes, (size_t)INT32_MAX);
@@ -380,13 +388,11 @@ static bool pause_chunk(void *arg)
     return false;
 }
 
-/* Copies pages, computes the plan on desk d, and tells what came of it. */
+/* Computes the plan on desk d and tells what came of it. */
 static void run(struct runner *r, struct desk *d)
 {
     struct err e = ERR_INIT;
     struct step s;
-    for (int i = 0; i < d->plan.n_copy; i++)
-        kv_copy_page(r->kv, d->plan.copy[i].from, d->plan.copy[i].to);
     lay_out(d, &s);
     set_in_step(d, true);
     int64_t start = clock_ns(), small_ns = r->small_ns;

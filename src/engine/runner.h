@@ -1,6 +1,6 @@
 /* runner.h - the engine thread's work: requests through batch, model and answers, step by step.
  *
- *   runner_accept -> [batch: admit, plan] -> copy pages -> model_forward -> [batch: commit] -> answer_next, verify guesses -> request_emit
+ *   runner_accept -> [batch: admit, plan] -> model_forward_in -> [batch: commit] -> answer_next, verify guesses -> request_emit
  *
  * A chunk of a long prompt is computed with pauses. At a pause the poll function brings in what arrived meanwhile, a cancelled chunk is
  * given up, and when the running streams have waited long enough a small step is computed in between (sched.h). Everything here belongs to

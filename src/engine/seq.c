@@ -6,13 +6,16 @@
 
 #include "base/mem.h"
 
+/* Rows with logits of one step. */
+enum { SEQ_OUT_ROWS = 16 };
+
 struct seq {
     struct model *m; /* borrowed: outlives the sequence */
     struct kv *kv;   /* owned */
     int32_t *pages;  /* owned; the identity: all pages are this sequence's */
     int32_t *ids;    /* owned; [n_ctx] */
     size_t n, n_ctx;
-    float *logits; /* owned; [MODEL_OUT_ROWS][n_vocab] */
+    float *logits; /* owned; [SEQ_OUT_ROWS][n_vocab] */
 };
 
 int seq_new(struct seq **out, struct model *m, size_t n_ctx, struct err *e)
@@ -27,7 +30,7 @@ int seq_new(struct seq **out, struct model *m, size_t n_ctx, struct err *e)
     s->n_ctx = n_ctx;
     s->pages = mem_try_calloc((size_t)n_pages, sizeof *s->pages);
     s->ids = mem_try_calloc(n_ctx, sizeof *s->ids);
-    s->logits = mem_try_calloc(n_vocab * MODEL_OUT_ROWS, sizeof *s->logits);
+    s->logits = mem_try_calloc(n_vocab * SEQ_OUT_ROWS, sizeof *s->logits);
     if (!s->pages || !s->ids || !s->logits) {
         seq_free(s);
         return err_set(e, ERR_NOMEM, "no memory for a sequence of %zu tokens", n_ctx);
@@ -54,7 +57,7 @@ void seq_free(struct seq *s)
     mem_free(s);
 }
 
-/* The next chunk's rows with logits: fills out_rows, returns how many, and shortens *n_tok where more than MODEL_OUT_ROWS
+/* The next chunk's rows with logits: fills out_rows, returns how many, and shortens *n_tok where more than SEQ_OUT_ROWS
  * would fall into the chunk. */
 static int plan_outputs(const struct seq *s, const struct seq_feed *f, size_t at_want, size_t last_pos, int *n_tok,
                         int32_t *out_rows)
@@ -67,7 +70,7 @@ static int plan_outputs(const struct seq *s, const struct seq_feed *f, size_t at
         return n_out;
     }
     for (size_t i = at_want; i < f->n_want && f->want[i] < pos + (size_t)*n_tok; i++) {
-        if (n_out == MODEL_OUT_ROWS) {
+        if (n_out == SEQ_OUT_ROWS) {
             *n_tok = (int)(f->want[i] - pos);
             break;
         }
@@ -80,7 +83,7 @@ static int plan_outputs(const struct seq *s, const struct seq_feed *f, size_t at
 static int feed_chunk(struct seq *s, const struct seq_feed *f, size_t done, size_t last_pos, size_t *at_want,
                       int *n_done, struct err *e)
 {
-    int32_t out_rows[MODEL_OUT_ROWS];
+    int32_t out_rows[SEQ_OUT_ROWS];
     int n_tok = (int)MIN(f->n - done, (size_t)model_max_rows(s->m));
     int n_out = plan_outputs(s, f, *at_want, last_pos, &n_tok, out_rows);
     const struct step_seq part = { .row = 0, .n_row = n_tok, .pos = (int)s->n, .pages = s->pages };

@@ -20,9 +20,9 @@ struct op_table {
     void (*norm)(struct op_ctx *c, float *y, const float *x, const float *norm, int n, float eps, int n_tok);
     void (*route)(struct op_ctx *c, struct routing *r, const struct mat *w, bool normalise, const float *y, int n_tok);
     void (*glu_up)(struct op_ctx *c, float *h, const struct mat *gate, const struct mat *up, const float *y,
-                   const struct routing *r, int n_tok);
+                   const struct routing *r, int n_tok, int e0, int e1);
     void (*glu_down)(struct op_ctx *c, float *x, const struct mat *down, const float *h, const struct routing *r,
-                     int n_tok);
+                     int n_tok, int o0, int o1);
     void (*head)(struct op_ctx *c, float *logits, const struct mat *w, const float *norm, float eps, const float *x,
                  const struct step *s);
 };
@@ -31,6 +31,7 @@ struct op_ctx {
     const struct op_table *table;
     struct op_dims dims;
     char name[96];
+    char numerics[64];
 };
 
 #endif

@@ -32,6 +32,11 @@ const char *op_ctx_name(const struct op_ctx *c)
     return c->name;
 }
 
+const char *op_ctx_numerics(const struct op_ctx *c)
+{
+    return c->numerics;
+}
+
 void *op_alloc(struct op_ctx *c, size_t n_bytes)
 {
     return c->table->alloc(c, n_bytes);
@@ -91,18 +96,20 @@ void op_route(struct op_ctx *c, struct routing *r, const struct mat *w, bool nor
 }
 
 void op_glu_up(struct op_ctx *c, float *h, const struct mat *gate, const struct mat *up, const float *y,
-               const struct routing *r, int n_tok)
+               const struct routing *r, int n_tok, int e0, int e1)
 {
     assert(gate->n_out == up->n_out && gate->n_in == up->n_in && gate->n_mat == up->n_mat &&
            gate->n_out <= c->dims.n_ff);
-    assert(gate->n_mat == (r ? r->n_expert : 1));
-    c->table->glu_up(c, h, gate, up, y, r, n_tok);
+    assert(gate->n_mat == (r ? r->n_expert : 1) && e0 >= 0 && e0 < e1 && e1 <= gate->n_mat);
+    c->table->glu_up(c, h, gate, up, y, r, n_tok, e0, e1);
 }
 
-void op_glu_down(struct op_ctx *c, float *x, const struct mat *down, const float *h, const struct routing *r, int n_tok)
+void op_glu_down(struct op_ctx *c, float *x, const struct mat *down, const float *h, const struct routing *r, int n_tok,
+                 int o0, int o1)
 {
+    assert(r ? o0 >= 0 && o0 < o1 && o1 <= down->n_out : o0 == 0 && o1 == down->n_out);
     assert(down->n_mat == (r ? r->n_expert : 1) && down->n_in <= c->dims.n_ff && down->n_out == c->dims.n_embd);
-    c->table->glu_down(c, x, down, h, r, n_tok);
+    c->table->glu_down(c, x, down, h, r, n_tok, o0, o1);
 }
 
 void op_head(struct op_ctx *c, float *logits, const struct mat *w, const float *norm, float eps, const float *x,

@@ -63,6 +63,8 @@ MUST_CHECK int op_ctx_open_cpu(struct op_ctx **out, int n_threads, unsigned isa_
                                const struct op_dims *dims, struct err *e);
 void op_ctx_close(struct op_ctx *c);
 const char *op_ctx_name(const struct op_ctx *c); /* "cpu avx512vnni, 2 threads, int8" */
+/* What decides the bits of the results: "cpu avx512vnni int8". */
+const char *op_ctx_numerics(const struct op_ctx *c);
 /* Memory that ops can use: zeroed, aligned to 64; NULL if there is none left. */
 MUST_CHECK void *op_alloc(struct op_ctx *c, size_t n_bytes);
 void op_free(struct op_ctx *c, void *p);
@@ -104,12 +106,14 @@ void op_norm(struct op_ctx *c, float *y, const float *x, const float *norm, int 
  * always. */
 void op_route(struct op_ctx *c, struct routing *r, const struct mat *w, bool normalise, const float *y, int n_tok);
 
-/* h[pair] = silu(gate y) * (up y) for every pair of row and expert; `r` NULL: one matrix, pair = t. h [n_tok * n_active][n_ff]. */
+/* h[pair] = silu(gate y) * (up y) for every pair of row and expert e0 <= e < e1; `r` NULL: one matrix, pair = t, e0 0, e1 1.
+ * h [n_tok * n_active][n_ff]. */
 void op_glu_up(struct op_ctx *c, float *h, const struct mat *gate, const struct mat *up, const float *y,
-               const struct routing *r, int n_tok);
-/* x[t] += sum over ranks, in order, of weight * (down h[pair]); `r` NULL: x[t] += down h[t]. */
-void op_glu_down(struct op_ctx *c, float *x, const struct mat *down, const float *h, const struct routing *r,
-                 int n_tok);
+               const struct routing *r, int n_tok, int e0, int e1);
+/* x[t][o] += sum over ranks, in order, of weight * (down h[pair])[o] for o0 <= o < o1; `r` NULL: x[t] += down h[t], o0 0, o1 n_out.
+ * A layer may be computed range by range, with the same bits. */
+void op_glu_down(struct op_ctx *c, float *x, const struct mat *down, const float *h, const struct routing *r, int n_tok,
+                 int o0, int o1);
 
 /* logits[i] = W rms_norm(x[out_rows[i]], norm). logits [n_out][n_vocab]. */
 void op_head(struct op_ctx *c, float *logits, const struct mat *w, const float *norm, float eps, const float *x,

@@ -23,7 +23,7 @@ struct arch {
     void (*keep)(const struct config *c, struct keep *keep);
     /* How much the buffers of a pass and the scratch of the operations must hold; max_tok and max_out are set already. */
     void (*dims)(const struct config *c, struct op_dims *d);
-    /* The whole pass: embedding, layers, logits [n_out][n_vocab]. */
+    /* The whole pass: embedding, layers, logits [n_out][n_vocab]; returns at once where the pass is given up (pass.h). */
     void (*forward)(const void *self, struct pass *p, float *logits);
 };
 

@@ -89,11 +89,12 @@ static void qwen3_moe_forward(const void *self, struct pass *p, float *logits)
     const struct qwen3_moe *a = self;
     op_embed(p->ctx, p->x, &a->embed, p->step);
     op_rope_table(p->ctx, p->cs, a->inv_freq, a->n_freq, p->step);
-    for (int l = 0; l < a->n_layer; l++) {
+    for (int l = 0; l < a->n_layer && !p->given_up; l++) {
         block_attn_run(&a->layers[l].attn, p, l);
-        block_ffn_run(&a->layers[l].ffn, p);
+        if (!p->given_up)
+            block_ffn_run(&a->layers[l].ffn, p);
     }
-    if (p->step->n_out > 0)
+    if (p->step->n_out > 0 && !p->given_up)
         op_head(p->ctx, logits, &a->head, a->norm, a->eps, p->x, p->step);
 }
 

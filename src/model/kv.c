@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "model/kv.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 size_t kv_page_bytes(const struct keep *keep, int n_layer, enum kv_type type)
@@ -56,4 +58,9 @@ void kv_free(struct kv *kv)
     op_free(kv->ctx, kv->base);
     mem_free(kv->layers);
     mem_free(kv);
+}
+
+void kv_copy_page(struct kv *kv, int32_t from, int32_t to)
+{
+    memcpy(kv_page(kv, to), kv_page(kv, from), kv->page_bytes);
 }

@@ -39,4 +39,11 @@ MUST_CHECK int kv_new(struct kv **out, struct op_ctx *ctx, const struct keep *ke
                       int n_pages, struct err *e);
 void kv_free(struct kv *kv);
 
+/* The bytes of page p, all layers: [page_bytes]. For copying and storing; a device's memory has to be fetched. */
+static inline uint8_t *kv_page(const struct kv *kv, int32_t p)
+{
+    return kv->base + (size_t)p * kv->page_bytes;
+}
+void kv_copy_page(struct kv *kv, int32_t from, int32_t to);
+
 #endif

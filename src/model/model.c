@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "model/model.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "kernel/cpu.h"
@@ -18,8 +19,14 @@ struct model {
     struct op_ctx *ctx; /* owned */
     struct op_dims dims;
     enum kv_type kv_type;
-    struct keep *keep; /* owned; [n_layer] */
-    struct pass pass;  /* its buffers are owned */
+    struct keep *keep;       /* owned; [n_layer] */
+    struct model_pass *pass; /* owned: of model_forward */
+};
+
+struct model_pass {
+    struct model *m;  /* borrowed: outlives the pass */
+    struct pass pass; /* its buffers are owned */
+    int n_row;
 };
 
 const struct model_opts model_opts_default = { .precision = PRECISION_INT8, .isa_mask = CPU_ALL };
@@ -61,12 +68,28 @@ static void *alloc_rows(struct model *m, size_t n_row, size_t n_col, size_t size
     return op_alloc(m->ctx, n);
 }
 
-static int alloc_buffers(struct model *m, struct err *e)
+void model_pass_free(struct model_pass *b)
 {
-    struct pass *p = &m->pass;
+    if (!b)
+        return;
+    struct pass *p = &b->pass;
+    void *all[] = { p->x,           p->y,          p->q, p->o, p->cs, p->h, p->route.expert, p->route.weight,
+                    p->route.order, p->route.start };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        op_free(b->m->ctx, all[i]);
+    mem_free(b);
+}
+
+int model_pass_new(struct model_pass **out, struct model *m, int n_row, struct err *e)
+{
     const struct op_dims *d = &m->dims;
-    size_t n_tok = (size_t)d->max_tok, n_pair = n_tok * (size_t)MAX(d->n_active, 1);
+    size_t n_tok = (size_t)n_row, n_pair = n_tok * (size_t)MAX(d->n_active, 1);
     size_t n_q = (size_t)d->n_head * (size_t)d->d_head;
+    struct model_pass *b = xcalloc(1, sizeof *b);
+    struct pass *p = &b->pass;
+    *out = NULL;
+    b->m = m;
+    b->n_row = n_row;
     p->ctx = m->ctx;
     p->x = alloc_rows(m, n_tok, (size_t)d->n_embd, sizeof *p->x);
     p->y = alloc_rows(m, n_tok, (size_t)d->n_embd, sizeof *p->y);
@@ -81,18 +104,12 @@ static int alloc_buffers(struct model *m, struct err *e)
     p->route.order = alloc_rows(m, n_pair, 1, sizeof *p->route.order);
     p->route.start = alloc_rows(m, (size_t)d->n_expert + 1, 1, sizeof *p->route.start);
     if (!p->x || !p->y || !p->q || !p->o || !p->cs || !p->h || !p->route.expert || !p->route.weight ||
-        !p->route.order || !p->route.start)
-        return err_set(e, ERR_NOMEM, "no memory for the activations of %d rows", d->max_tok);
+        !p->route.order || !p->route.start) {
+        model_pass_free(b);
+        return err_set(e, ERR_NOMEM, "no memory for the activations of %d rows", n_row);
+    }
+    *out = b;
     return 0;
-}
-
-static void free_buffers(struct model *m)
-{
-    struct pass *p = &m->pass;
-    void *all[] = { p->x,           p->y,          p->q, p->o, p->cs, p->h, p->route.expert, p->route.weight,
-                    p->route.order, p->route.start };
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        op_free(m->ctx, all[i]);
 }
 
 int model_open(struct model **out, const char *path, const struct model_opts *opts, struct err *e)
@@ -101,7 +118,7 @@ int model_open(struct model **out, const char *path, const struct model_opts *op
     e = e ? e : &own;
     struct model *m = xcalloc(1, sizeof *m);
     *out = NULL;
-    if (read_checkpoint(m, path, e) || start_device(m, opts, e) || alloc_buffers(m, e)) {
+    if (read_checkpoint(m, path, e) || start_device(m, opts, e) || model_pass_new(&m->pass, m, m->dims.max_tok, e)) {
         model_close(m);
         return e->code;
     }
@@ -113,8 +130,7 @@ void model_close(struct model *m)
 {
     if (!m)
         return;
-    if (m->ctx)
-        free_buffers(m);
+    model_pass_free(m->pass);
     op_ctx_close(m->ctx);
     if (m->net)
         m->arch->free(m->net);
@@ -145,6 +161,11 @@ const char *model_backend(const struct model *m)
     return op_ctx_name(m->ctx);
 }
 
+const char *model_numerics(const struct model *m)
+{
+    return op_ctx_numerics(m->ctx);
+}
+
 int model_max_rows(const struct model *m)
 {
     return m->dims.max_tok;
@@ -161,23 +182,34 @@ int model_kv_new(struct kv **out, struct model *m, int n_pages, struct err *e)
 }
 
 /* What a caller can get wrong; everything else about a step is the engine's own bookkeeping. */
-static int check_step(const struct model *m, const struct step *s, struct err *e)
+static int check_step(const struct model *m, const struct step *s, int n_row, struct err *e)
 {
-    if (s->n_tok < 1 || s->n_tok > m->dims.max_tok || s->n_out < 0 || s->n_out > m->dims.max_out)
+    if (s->n_tok < 1 || s->n_tok > n_row || s->n_out < 0 || s->n_out > m->dims.max_out)
         return err_set(e, ERR_ARG, "a step of %d rows, %d with logits: 1 to %d rows, at most %d with logits", s->n_tok,
-                       s->n_out, m->dims.max_tok, m->dims.max_out);
+                       s->n_out, n_row, m->dims.max_out);
     for (int t = 0; t < s->n_tok; t++)
         if (s->ids[t] < 0 || s->ids[t] >= m->config.n_vocab)
             return err_set(e, ERR_ARG, "token id %d is not in the vocabulary of %d", (int)s->ids[t], m->config.n_vocab);
     return 0;
 }
 
+int model_forward_in(struct model *m, struct model_pass *b, struct kv *kv, const struct step *s, float *logits,
+                     model_pause_fn *pause, void *arg, struct err *e)
+{
+    if (check_step(m, s, b->n_row, e))
+        return ERR_ARG;
+    struct pass *p = &b->pass;
+    p->step = s;
+    p->kv = kv;
+    p->pause = pause;
+    p->pause_arg = arg;
+    p->given_up = false;
+    p->part_start_ns = pause ? clock_ns() : 0;
+    m->arch->forward(m->net, p, logits);
+    return p->given_up ? err_set(e, ERR_CANCELLED, "a step of %d rows was given up", s->n_tok) : 0;
+}
+
 int model_forward(struct model *m, struct kv *kv, const struct step *s, float *logits, struct err *e)
 {
-    if (check_step(m, s, e))
-        return ERR_ARG;
-    m->pass.step = s;
-    m->pass.kv = kv;
-    m->arch->forward(m->net, &m->pass, logits);
-    return 0;
+    return model_forward_in(m, m->pass, kv, s, logits, NULL, NULL, e);
 }

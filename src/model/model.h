@@ -22,7 +22,7 @@ struct model_opts {
     int chunk;                /* most rows of one step; 0: MODEL_CHUNK */
 };
 
-enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 16 };
+enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 64 };
 
 extern const struct model_opts model_opts_default;
 
@@ -33,8 +33,9 @@ const struct config *model_config(const struct model *m);
 const struct modeldir *model_dir(const struct model *m);
 /* Which tensors were bound to what: for inspection. */
 const struct weights *model_weights(const struct model *m);
-const char *model_backend(const struct model *m); /* "cpu avx512vnni, 2 threads, int8" */
-int model_max_rows(const struct model *m);        /* most rows of a step; at most MODEL_OUT_ROWS of them with logits */
+const char *model_backend(const struct model *m);  /* "cpu avx512vnni, 2 threads, int8" */
+const char *model_numerics(const struct model *m); /* what decides the bits: "cpu avx512vnni int8" */
+int model_max_rows(const struct model *m);         /* most rows of a step; at most MODEL_OUT_ROWS of them with logits */
 size_t model_kv_bytes_per_token(const struct model *m);
 
 /* Pages for this model's layers. */
@@ -43,5 +44,17 @@ MUST_CHECK int model_kv_new(struct kv **out, struct model *m, int n_pages, struc
 /* Runs the rows of one step: appends their keys and values to the pages, and writes logits f32 [s->n_out][n_vocab]. Ids must be in the
  * vocabulary (ERR_ARG), rows within model_max_rows. */
 MUST_CHECK int model_forward(struct model *m, struct kv *kv, const struct step *s, float *logits, struct err *e);
+
+/* The buffers of steps of up to n_row (at most model_max_rows) rows. */
+struct model_pass;
+MUST_CHECK int model_pass_new(struct model_pass **out, struct model *m, int n_row, struct err *e);
+void model_pass_free(struct model_pass *p);
+
+/* model_forward in buffers of the caller's, with pauses: `pause` is called some 50 ms apart, between layers and parts of them. It may run
+ * other steps in other buffers, which change nothing in this one. Where it returns true the step is given up: ERR_CANCELLED, and what its
+ * rows would have written to the pages may be anything. `pause` NULL: none. */
+typedef bool model_pause_fn(void *arg);
+MUST_CHECK int model_forward_in(struct model *m, struct model_pass *p, struct kv *kv, const struct step *s,
+                                float *logits, model_pause_fn *pause, void *arg, struct err *e);
 
 #endif

@@ -649,7 +649,7 @@ static void check_glu(struct device *d, const struct routed *a, int n_tok, struc
           *h = random_rows(&d->r, n_pair, N_FF);
     double *want = xcalloc((size_t)n_pair * N_FF, sizeof *want),
            *want_x = xcalloc((size_t)n_tok * N_EMBD, sizeof *want_x);
-    op_glu_up(d->c, h, &gate, &up, y, a ? &a->r : NULL, n_tok);
+    op_glu_up(d->c, h, &gate, &up, y, a ? &a->r : NULL, n_tok, 0, gate.n_mat);
     for (int i = 0; i < n_pair; i++) {
         double in[N_EMBD], g[N_FF], u[N_FF], hidden[N_FF], out[N_EMBD];
         int t = i / n_active, e = a ? a->expert[i] : 0;
@@ -666,7 +666,7 @@ static void check_glu(struct device *d, const struct routed *a, int n_tok, struc
     check(d, "glu_up", h, want, (size_t)n_pair * N_FF);
     for (int i = 0; i < n_tok * N_EMBD; i++)
         want_x[i] += (double)x[i];
-    op_glu_down(d->c, x, &down, h, a ? &a->r : NULL, n_tok);
+    op_glu_down(d->c, x, &down, h, a ? &a->r : NULL, n_tok, 0, down.n_out);
     check(d, "glu_down", x, want_x, (size_t)n_tok * N_EMBD);
     mat_free(&gate);
     mat_free(&up);
@@ -772,8 +772,8 @@ static void layer_step(struct device *d, const struct layer *l, const struct cac
     op_linear_add(d->c, x, &l->wo, o, s->n_tok);
     op_norm(d->c, y, x, l->a.norm, N_EMBD, eps, s->n_tok);
     op_route(d->c, &a.r, &l->router, true, y, s->n_tok);
-    op_glu_up(d->c, h, &l->gate, &l->up, y, &a.r, s->n_tok);
-    op_glu_down(d->c, x, &l->down, h, &a.r, s->n_tok);
+    op_glu_up(d->c, h, &l->gate, &l->up, y, &a.r, s->n_tok, 0, l->gate.n_mat);
+    op_glu_down(d->c, x, &l->down, h, &a.r, s->n_tok, 0, l->down.n_out);
     mem_free(q);
     mem_free(o);
     mem_free(y);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -438,7 +439,7 @@ static void a_full_queue_ends_its_request(void **state)
     assert_same(&o, 1);
     struct engine_stats s;
     do {
-        usleep(1000);
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
         engine_stats(g, &s);
     } while (s.n_cancelled == 0);
     while (request_next(deaf, &ev, 60000) && ev.kind != ENGINE_FINISH)

@@ -146,6 +146,8 @@ int op_ctx_open_cpu(struct op_ctx **out, int n_threads, unsigned isa_mask, enum 
     c->base.dims = *dims;
     c->precision = precision;
     kernels_init(&c->k, isa_mask);
+    snprintf(c->base.numerics, sizeof c->base.numerics, "cpu %s %s", c->k.name,
+             precision == PRECISION_F32 ? "f32" : "int8");
     snprintf(c->base.name, sizeof c->base.name, "cpu %s, %d thread%s, %s", c->k.name, n_threads,
              n_threads == 1 ? "" : "s", precision == PRECISION_F32 ? "f32" : "int8");
     int rc = pool_new(&c->pool, n_threads, e);

@@ -61,9 +61,9 @@ void cpu_linear_add(struct op_ctx *base, float *x, const struct mat *w, const fl
 void cpu_norm(struct op_ctx *base, float *y, const float *x, const float *norm, int n, float eps, int n_tok);
 void cpu_route(struct op_ctx *base, struct routing *r, const struct mat *w, bool normalise, const float *y, int n_tok);
 void cpu_glu_up(struct op_ctx *base, float *h, const struct mat *gate, const struct mat *up, const float *y,
-                const struct routing *r, int n_tok);
+                const struct routing *r, int n_tok, int e0, int e1);
 void cpu_glu_down(struct op_ctx *base, float *x, const struct mat *down, const float *h, const struct routing *r,
-                  int n_tok);
+                  int n_tok, int o0, int o1);
 void cpu_head(struct op_ctx *base, float *logits, const struct mat *w, const float *norm, float eps, const float *x,
               const struct step *s);
 

@@ -96,12 +96,13 @@ static void add_blocks(struct blocks *b, struct cpu_ctx *c, int e, int from, int
     }
 }
 
-static struct blocks cut_blocks(struct cpu_ctx *c, const struct routing *r, int n_tok, int rows)
+/* Blocks of experts [e0, e1). */
+static struct blocks cut_blocks(struct cpu_ctx *c, const struct routing *r, int n_tok, int rows, int e0, int e1)
 {
     struct blocks b = { .pair = r ? r->order : c->iota, .xrow = r ? c->xrow : c->iota };
     if (!r)
         add_blocks(&b, c, 0, 0, n_tok, rows);
-    for (int e = 0; r && e < r->n_expert; e++)
+    for (int e = e0; r && e < e1; e++)
         add_blocks(&b, c, e, r->start[e], r->start[e + 1], rows);
     for (int i = 0; r && i < n_tok * r->n_active; i++)
         c->xrow[i] = r->order[i] / r->n_active;
@@ -149,12 +150,12 @@ static void glu_up_run(void *arg, int ith, int nth)
 }
 
 void cpu_glu_up(struct op_ctx *base, float *h, const struct mat *gate, const struct mat *up, const float *y,
-                const struct routing *r, int n_tok)
+                const struct routing *r, int n_tok, int e0, int e1)
 {
     struct cpu_ctx *c = (struct cpu_ctx *)base;
     struct glu_up a = { .c = c, .h = h, .gate = gate, .up = up };
     act_init(&a.act, c, y, n_tok, (const struct mat *const[]){ gate, up }, 2);
-    a.blocks = cut_blocks(c, r, n_tok, MIN(GLU_ROWS, product_rows(&a.act)));
+    a.blocks = cut_blocks(c, r, n_tok, MIN(GLU_ROWS, product_rows(&a.act)), e0, e1);
     a.width = product_width(c, a.blocks.n, a.blocks.widest, gate->n_out, mat_row_bytes(gate) + mat_row_bytes(up));
     pool_run(c->pool, glu_up_run, &a);
 }
@@ -168,6 +169,7 @@ struct glu_down {
     const struct mat *down;
     struct act act;
     struct blocks blocks;
+    int o0, o1; /* columns of this call */
     int width;
 };
 
@@ -196,25 +198,25 @@ static void down_panel(const struct glu_down *a, int o0, int o1, float *own)
 static void glu_down_run(void *arg, int ith, int nth)
 {
     const struct glu_down *a = arg;
-    int n_pair = a->act.n_row, n_out = a->down->n_out;
+    int n_pair = a->act.n_row;
     for (int i = cpu_share(n_pair, ith, nth); i < cpu_share(n_pair, ith + 1, nth); i++)
         act_quantize(&a->act, a->c, i);
     pool_barrier(a->c->pool);
-    for (int o0; (o0 = pool_next(a->c->pool) * a->width) < n_out;)
-        down_panel(a, o0, MIN(o0 + a->width, n_out), cpu_own(a->c, ith));
+    for (int o0; (o0 = a->o0 + pool_next(a->c->pool) * a->width) < a->o1;)
+        down_panel(a, o0, MIN(o0 + a->width, a->o1), cpu_own(a->c, ith));
 }
 
 void cpu_glu_down(struct op_ctx *base, float *x, const struct mat *down, const float *h, const struct routing *r,
-                  int n_tok)
+                  int n_tok, int o0, int o1)
 {
     struct cpu_ctx *c = (struct cpu_ctx *)base;
-    struct glu_down a = { .c = c, .r = r, .x = x, .down = down };
+    struct glu_down a = { .c = c, .r = r, .x = x, .down = down, .o0 = o0, .o1 = o1 };
     if (!r) {
         cpu_linear_add(base, x, down, h, n_tok);
         return;
     }
     act_init(&a.act, c, h, n_tok * r->n_active, &down, 1);
-    a.blocks = cut_blocks(c, r, n_tok, product_rows(&a.act));
-    a.width = product_width(c, 1, a.act.n_row, down->n_out, mat_row_bytes(down));
+    a.blocks = cut_blocks(c, r, n_tok, product_rows(&a.act), 0, r->n_expert);
+    a.width = product_width(c, 1, a.act.n_row, o1 - o0, mat_row_bytes(down));
     pool_run(c->pool, glu_down_run, &a);
 }
