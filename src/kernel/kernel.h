@@ -82,8 +82,8 @@ typedef void softmax_fn(float *x, int n);
 /* y[i] += w * x[i] */
 typedef void axpy_fn(float *y, float w, const float *x, int n);
 
-/* Stores k and v, f32 [n_kv_head][d_head] each, of one token in slot `slot` of page `p`, rounded to kv->type (nearest, ties to
- * even; an f16 overflow saturates at 65504). */
+/* Stores k and v, f32 [n_kv_head][d_head] each, of one token in slot `slot` of page `p`, as kv->type says (kernel/kv.h; nearest, ties
+ * to even; an f16 overflow, of an element or a scale, saturates at 65504). Every table stores the same bytes. */
 typedef void kv_append_fn(const struct kv_layer *kv, int p, int slot, const float *k, const float *v);
 
 /* Attention is cut at absolute multiples of ATTN_SPLIT_TOK tokens. A split's part of a query's attention is (m, l, o):
@@ -106,12 +106,12 @@ struct attn_part {
     float *o;           /* [n_row][n_group][d_head] */
     float *scratch;     /* f32 [attn_scratch()], aligned to 64 */
 };
-/* Floats of scratch memory that a call needs: every query's scores, and a page's keys or values widened to f32. */
+/* Floats of scratch memory that a call needs: every query's scores, and a page's keys or values widened to f32, with their scales. */
 static inline size_t attn_scratch(int n_row, int n_group, int d_head)
 {
-    return (size_t)n_row * (size_t)n_group * ATTN_SPLIT_TOK + (size_t)d_head * KV_PAGE_TOK;
+    return (size_t)n_row * (size_t)n_group * ATTN_SPLIT_TOK + (size_t)(d_head + kv_q8_groups(d_head)) * KV_PAGE_TOK;
 }
-/* nmse <= 1e-10 of o / l on the stored keys and values; f16 storage is widened exactly. n_row <= ATTN_MAX_ROWS. */
+/* nmse <= 1e-10 of o / l on the stored keys and values; every storage is widened exactly. n_row <= ATTN_MAX_ROWS. */
 enum { ATTN_MAX_ROWS = 16 };
 typedef void attn_part_fn(const struct attn_part *p);
 

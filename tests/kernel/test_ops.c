@@ -208,10 +208,7 @@ static void cache_init(struct cache *k, struct device *d, enum kv_type type)
 
 static double stored(const struct cache *k, int seq, bool values, int h, int pos, int d)
 {
-    int page = k->pages[seq][pos / KV_PAGE_TOK], slot = pos % KV_PAGE_TOK;
-    const uint8_t *at = values ? kv_values(&k->kv, page, h) : kv_keys(&k->kv, page, h);
-    size_t i = (size_t)(values ? slot * D_HEAD + d : d * KV_PAGE_TOK + slot);
-    return (double)num_load(at, k->kv.type == KV_F32 ? DTYPE_F32 : DTYPE_F16, i);
+    return kernel_stored(&k->kv, k->pages[seq][pos / KV_PAGE_TOK], values, h, pos % KV_PAGE_TOK, d);
 }
 
 /* Random keys and values for positions [0, n_tok) of a sequence. */
@@ -410,8 +407,8 @@ static void check_row(const struct device *d, const struct op_attn_in *p, const 
 {
     double y[N_EMBD], q[N_Q], key[N_KV], value[N_KV];
     float got[N_KV];
-    double f16 = k->kv.type == KV_F16 ? 1e-6 : 0; /* of the rounding */
-    struct device rounded = { .c = d->c, .bound = d->bound + f16 };
+    static const double of_storage[KV_TYPE_N] = { [KV_F16] = 2.5e-7, [KV_BF16] = 1.6e-5, [KV_Q8] = 2e-4 };
+    struct device rounded = { .c = d->c, .bound = d->bound + of_storage[k->kv.type] };
     naive_norm(p->x + t * N_EMBD, p->norm, N_EMBD, y);
     naive_product(d, p->wq, 0, y, q);
     naive_product(d, p->wk, 0, y, key);
@@ -433,8 +430,10 @@ static void check_attn_in(struct device *d)
     static const struct form forms[][3] = {
         { { QUANT_AFFINE, 4, 64 }, { QUANT_AFFINE, 4, 64 }, { QUANT_AFFINE, 4, 64 } },
         { { QUANT_AFFINE, 4, 64 }, { QUANT_AFFINE, 4, 32 }, { QUANT_AFFINE, 6, 64 } },
-        { { QUANT_PLAIN, 32, 0 }, { QUANT_AFFINE, 8, 128 }, { QUANT_PLAIN, 32, 0 } }
+        { { QUANT_PLAIN, 32, 0 }, { QUANT_AFFINE, 8, 128 }, { QUANT_PLAIN, 32, 0 } },
+        { { QUANT_AFFINE, 5, 64 }, { QUANT_AFFINE, 5, 64 }, { QUANT_AFFINE, 4, 64 } },
     };
+    static const enum kv_type types[] = { KV_F32, KV_F16, KV_Q8, KV_BF16 };
     for (int f = 0; f < (int)ARRAY_LEN(forms); f++) {
         struct qkv a;
         struct cache k;
@@ -442,7 +441,7 @@ static void check_attn_in(struct device *d)
         float cs[32 * D_HEAD], inv_freq[D_HEAD / 2], q[32 * N_Q], *x = random_rows(&d->r, 26, N_EMBD);
         int n_rot = f == 1 ? D_HEAD / 2 : D_HEAD;
         qkv_init(&a, &d->r, forms[f][0], forms[f][1], forms[f][2]);
-        cache_init(&k, d, f ? KV_F16 : KV_F32);
+        cache_init(&k, d, types[f]);
         three_init(&t, &k);
         for (int i = 0; i < n_rot / 2; i++)
             inv_freq[i] = powf(10000, -2 * (float)i / (float)n_rot);
@@ -513,20 +512,27 @@ static void attend_and_check(struct device *d, const struct cache *k, const stru
     mem_free(want);
 }
 
+/* Each path with the two types of storage that go with it best. */
+static const enum kv_type types_of[2][2] = {
+    [PRECISION_INT8] = { KV_F16, KV_Q8 }, [PRECISION_F32] = { KV_F32, KV_BF16 }
+};
+
 static void check_attn(struct device *d)
 {
-    struct cache k;
-    cache_init(&k, d, d->precision == PRECISION_F32 ? KV_F32 : KV_F16);
-    int n_tok = N_PAGE / 3 * KV_PAGE_TOK; /* one split */
-    cache_fill(&k, &d->r, 0, 5);
-    cache_fill(&k, &d->r, 1, 401);
-    cache_fill(&k, &d->r, 2, n_tok);
-    struct three t;
-    three_init(&t, &k);
-    attend_and_check(d, &k, &t.step);
-    const struct step_seq all = { .n_row = MAX_TOK, .pos = n_tok - MAX_TOK, .pages = k.pages[2] };
-    attend_and_check(d, &k, &(struct step){ .n_tok = MAX_TOK, .n_seq = 1, .seqs = &all });
-    op_free(d->c, k.kv.base);
+    for (int i = 0; i < 2; i++) {
+        struct cache k;
+        cache_init(&k, d, types_of[d->precision][i]);
+        int n_tok = N_PAGE / 3 * KV_PAGE_TOK; /* one split */
+        cache_fill(&k, &d->r, 0, 5);
+        cache_fill(&k, &d->r, 1, 401);
+        cache_fill(&k, &d->r, 2, n_tok);
+        struct three t;
+        three_init(&t, &k);
+        attend_and_check(d, &k, &t.step);
+        const struct step_seq all = { .n_row = MAX_TOK, .pos = n_tok - MAX_TOK, .pages = k.pages[2] };
+        attend_and_check(d, &k, &(struct step){ .n_tok = MAX_TOK, .n_seq = 1, .seqs = &all });
+        op_free(d->c, k.kv.base);
+    }
 }
 
 static void attn_reads_each_sequence_up_to_the_row_itself(void **state)
@@ -750,42 +756,93 @@ static void layer_deinit(struct layer *l)
         mat_free(all[i]);
 }
 
-/* One step of the layer: x [n_tok][N_EMBD] in place. */
-static void layer_step(struct device *d, const struct layer *l, const struct cache *k, const struct step *s, float *x)
+/* How many of the n things that are left come next: all, or where `cut` any number. */
+static int part_of(struct device *d, bool cut, int n)
 {
-    float cs[MAX_TOK * D_HEAD], *q = xcalloc(MAX_TOK * N_Q, sizeof *q), *o = xcalloc(MAX_TOK * N_Q, sizeof *o);
-    float *y = xcalloc(MAX_TOK * N_EMBD, sizeof *y), *h = xcalloc((size_t)MAX_PAIR * N_FF, sizeof *h);
-    struct routed a;
-    struct op_attn_in p = {
-        .x = x, .norm = l->a.norm, .eps = eps, .wq = &l->a.wq, .wk = &l->a.wk, .wv = &l->a.wv, .cs = cs
-    };
-    p.q_norm = l->a.q_norm;
-    p.k_norm = l->a.k_norm;
-    p.n_rot = D_HEAD;
-    p.n_head = N_HEAD;
-    p.kv = &k->kv;
-    p.q = q;
-    routed_init(&a);
-    op_rope_table(d->c, cs, l->inv_freq, D_HEAD / 2, s);
-    op_attn_in(d->c, &p, s);
-    op_attn(d->c, o, q, N_HEAD, 0.18f, &k->kv, s);
-    op_linear_add(d->c, x, &l->wo, o, s->n_tok);
-    op_norm(d->c, y, x, l->a.norm, N_EMBD, eps, s->n_tok);
-    op_route(d->c, &a.r, &l->router, true, y, s->n_tok);
-    op_glu_up(d->c, h, &l->gate, &l->up, y, &a.r, s->n_tok, 0, l->gate.n_mat);
-    op_glu_down(d->c, x, &l->down, h, &a.r, s->n_tok, 0, l->down.n_out);
+    return cut ? 1 + (int)rng_below(&d->r, (uint32_t)n) : n;
+}
+
+/* Rows [at, at + n) of a step, as a step. */
+static struct step rows_of(const struct step *s, struct step_seq seqs[2], int at, int n)
+{
+    struct step part = { .n_tok = n, .seqs = seqs };
+    for (int i = 0; i < s->n_seq; i++) {
+        const struct step_seq *q = &s->seqs[i];
+        int from = MAX(at, q->row), to = MIN(at + n, q->row + q->n_row);
+        if (from < to)
+            seqs[part.n_seq++] = (struct step_seq){ from - at, to - from, q->pos + from - q->row, q->pages };
+    }
+    return part;
+}
+
+static void attend(struct device *d, const struct layer *l, const struct cache *k, const struct step *s, float *x,
+                   const float *cs, bool cut)
+{
+    float *q = xcalloc(MAX_TOK * N_Q, sizeof *q), *o = xcalloc(MAX_TOK * N_Q, sizeof *o);
+    for (int t = 0, n; t < s->n_tok; t += n) {
+        struct step_seq seqs[2];
+        n = part_of(d, cut, s->n_tok - t);
+        const struct step part = rows_of(s, seqs, t, n);
+        const struct op_attn_in p = { .x = x + t * N_EMBD,
+                                      .norm = l->a.norm,
+                                      .eps = eps,
+                                      .wq = &l->a.wq,
+                                      .wk = &l->a.wk,
+                                      .wv = &l->a.wv,
+                                      .q_norm = l->a.q_norm,
+                                      .k_norm = l->a.k_norm,
+                                      .cs = cs + t * D_HEAD,
+                                      .n_rot = D_HEAD,
+                                      .n_head = N_HEAD,
+                                      .kv = &k->kv,
+                                      .q = q + t * N_Q };
+        op_attn_in(d->c, &p, &part);
+        op_attn(d->c, o + t * N_Q, q + t * N_Q, N_HEAD, 0.18f, &k->kv, &part);
+        op_linear_add(d->c, x + t * N_EMBD, &l->wo, o + t * N_Q, n);
+    }
     mem_free(q);
     mem_free(o);
+}
+
+/* One step of the layer: x [n_tok][N_EMBD] in place. `cut`: in parts of random size. */
+static void layer_step(struct device *d, const struct layer *l, const struct cache *k, const struct step *s, float *x,
+                       bool cut)
+{
+    float cs[MAX_TOK * D_HEAD], *y = xcalloc(MAX_TOK * N_EMBD, sizeof *y),
+                                *h = xcalloc((size_t)MAX_PAIR * N_FF, sizeof *h);
+    struct routed a;
+    routed_init(&a);
+    op_rope_table(d->c, cs, l->inv_freq, D_HEAD / 2, s);
+    attend(d, l, k, s, x, cs, cut);
+    op_norm(d->c, y, x, l->a.norm, N_EMBD, eps, s->n_tok);
+    op_route(d->c, &a.r, &l->router, true, y, s->n_tok);
+    for (int e = 0, n; e < N_EXPERT; e += n) {
+        n = part_of(d, cut, N_EXPERT - e);
+        op_glu_up(d->c, h, &l->gate, &l->up, y, &a.r, s->n_tok, e, e + n);
+    }
+    for (int o = 0, n; o < N_EMBD; o += n) {
+        n = part_of(d, cut, N_EMBD - o);
+        op_glu_down(d->c, x, &l->down, h, &a.r, s->n_tok, o, o + n);
+    }
     mem_free(y);
     mem_free(h);
 }
 
-/* The first n_row rows of the sequence in chunks of at most `chunk` rows (0: of any), with `beside` rows of another sequence in each step. x in place. */
-static void run_long(struct device *d, const struct layer *l, int n_row, int chunk, int beside, float *x)
+/* A way to run a long sequence. */
+struct way {
+    int n_threads, chunk, beside;
+    bool cut;
+};
+
+/* The first n_row rows of the sequence in chunks of at most w->chunk rows (0: of any), with w->beside rows of another sequence in each
+ * step. x in place. */
+static void run_long(struct device *d, const struct layer *l, enum kv_type type, int n_row, const struct way *w,
+                     float *x)
 {
+    const int chunk = w->chunk, beside = w->beside;
     struct cache k;
     float *rows = xcalloc((size_t)MAX_TOK * N_EMBD, sizeof *rows);
-    cache_init(&k, d, d->precision == PRECISION_F32 ? KV_F32 : KV_F16);
+    cache_init(&k, d, type);
     /* The long sequence needs more pages than a third. */
     int32_t pages[LONG / KV_PAGE_TOK + 1];
     for (int p = 0; p < (int)ARRAY_LEN(pages); p++)
@@ -796,45 +853,53 @@ static void run_long(struct device *d, const struct layer *l, int n_row, int chu
         const struct step s = { .n_tok = beside + n, .n_seq = beside ? 2 : 1, .seqs = beside ? seqs : seqs + 1 };
         kernel_random(&d->r, rows, (size_t)beside * N_EMBD);
         memcpy(rows + beside * N_EMBD, x + pos * N_EMBD, (size_t)n * N_EMBD * sizeof *x);
-        layer_step(d, l, &k, &s, rows);
+        layer_step(d, l, &k, &s, rows, w->cut);
         memcpy(x + pos * N_EMBD, rows + beside * N_EMBD, (size_t)n * N_EMBD * sizeof *x);
     }
     op_free(d->c, k.kv.base);
     mem_free(rows);
 }
 
-static void a_row_has_the_same_bits_in_any_chunk_batch_and_number_of_threads(void **state)
+/* Whether all ways give x the same bits, on one kind of device. */
+static void every_way_agrees(const struct layer *l, const float *x, unsigned mask, enum precision precision,
+                             enum kv_type type)
+{
+    static const struct way ways[] = { { 1, MAX_TOK, 0, false },
+                                       { 3, 1, 0, false },
+                                       { 2, 7, 3, false },
+                                       { 3, 0, 1, false },
+                                       { 2, MAX_TOK - 2, 2, true } };
+    const size_t n = (size_t)LONG * N_EMBD;
+    float *first = xcalloc(n, sizeof *first), *y = xcalloc(n, sizeof *y);
+    for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
+        struct device d;
+        device_open(&d, mask, ways[w].n_threads, precision);
+        memcpy(y, x, n * sizeof *y);
+        run_long(&d, l, type, mask ? LONG : LONG / 4 /* it is slow */, &ways[w], y);
+        if (w == 0)
+            memcpy(first, y, n * sizeof *y);
+        else if (memcmp(first, y, n * sizeof *y) != 0)
+            fail_msg("%s, %s: way %zu gives other bits", op_ctx_name(d.c), kv_type_name(type), w);
+        op_ctx_close(d.c);
+    }
+    mem_free(first);
+    mem_free(y);
+}
+
+static void a_row_has_the_same_bits_in_any_chunk_batch_part_and_number_of_threads(void **state)
 {
     (void)state;
-    static const struct {
-        int n_threads, chunk, beside;
-    } ways[] = { { 1, MAX_TOK, 0 }, { 3, 1, 0 }, { 2, 7, 3 }, { 3, 0, 1 } };
     struct layer l;
     struct rng r;
     kernel_rng(&r);
     layer_init(&l, &r);
-    const size_t bytes = (size_t)LONG * N_EMBD * sizeof(float);
-    float *x = random_rows(&r, LONG, N_EMBD), *first = xcalloc((size_t)LONG * N_EMBD, sizeof *first),
-          *y = random_rows(&r, LONG, N_EMBD);
-    for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
-        for (int precision = PRECISION_INT8; precision <= PRECISION_F32 && can_run(masks[i]); precision++) {
-            for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
-                struct device d;
-                device_open(&d, masks[i], ways[w].n_threads, (enum precision)precision);
-                memcpy(y, x, bytes);
-                run_long(&d, &l, masks[i] ? LONG : LONG / 4 /* it is slow */, ways[w].chunk, ways[w].beside, y);
-                if (w == 0)
-                    memcpy(first, y, bytes);
-                else if (memcmp(first, y, bytes) != 0)
-                    fail_msg("%s: way %zu gives other bits", op_ctx_name(d.c), w);
-                op_ctx_close(d.c);
-            }
-        }
-    }
+    float *x = random_rows(&r, LONG, N_EMBD);
+    for (size_t i = 0; i < ARRAY_LEN(masks); i++)
+        for (int precision = PRECISION_INT8; precision <= PRECISION_F32 && can_run(masks[i]); precision++)
+            for (int k = 0; k < (masks[i] ? 2 : 1); k++)
+                every_way_agrees(&l, x, masks[i], (enum precision)precision, types_of[precision][k]);
     layer_deinit(&l);
     mem_free(x);
-    mem_free(first);
-    mem_free(y);
 }
 
 /* --- the device itself ----------------------------------------------------------------------------------------------------------- */
@@ -897,7 +962,7 @@ int main(void)
         cmocka_unit_test(route_chooses_the_most_probable_experts_and_groups_rows),
         cmocka_unit_test(route_takes_the_lower_index_of_equals_and_survives_nan),
         cmocka_unit_test(gated_layers_sum_their_experts),
-        cmocka_unit_test(a_row_has_the_same_bits_in_any_chunk_batch_and_number_of_threads),
+        cmocka_unit_test(a_row_has_the_same_bits_in_any_chunk_batch_part_and_number_of_threads),
         cmocka_unit_test(memory_is_zeroed_aligned_and_freed_in_any_order),
         cmocka_unit_test(the_name_says_what_computes),
         cmocka_unit_test(sizes_beyond_memory_are_refused),

@@ -21,6 +21,11 @@ void kernel_rng(struct rng *r);
 /* n standard normal values, some of them 20 times larger as activations have them. */
 void kernel_random(struct rng *r, float *x, size_t n);
 
+/* Feature d of the key or value of head h that the token in a page's slot was stored with. */
+double kernel_stored(const struct kv_layer *kv, int page, bool values, int h, int slot, int d);
+/* What storing x, feature d of a head x [d_head], makes of it, from the definition of the type. */
+double kernel_as_stored(enum kv_type type, const float *x, int d_head, int d);
+
 /* sum (got - want)^2 / sum want^2; 0 if both are all zeros; INFINITY if anything is not finite. */
 double kernel_nmse(const float *got, const float *want, size_t n);
 

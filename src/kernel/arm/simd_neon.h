@@ -52,6 +52,16 @@ VF_FN void vf_store_f16(uint8_t *p, vf a)
 {
     vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(a)));
 }
+VF_FN vf vf_load_bf16(const uint8_t *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
+}
+VF_FN vf vf_load_i8(const uint8_t *p)
+{
+    uint64_t four = 0; /* a load of eight could pass the end of the pages */
+    memcpy(&four, p, 4);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four)))));
+}
 VF_FN vf vf_add(vf a, vf b)
 {
     return vaddq_f32(a, b);

@@ -51,6 +51,15 @@ VF_FN void vf_store_f16(uint8_t *p, vf a)
 {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+VF_FN vf vf_load_bf16(const uint8_t *p)
+{
+    __m512i a = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(a, 16));
+}
+VF_FN vf vf_load_i8(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
 VF_FN vf vf_add(vf a, vf b)
 {
     return _mm512_add_ps(a, b);
