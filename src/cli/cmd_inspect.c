@@ -99,7 +99,8 @@ static void write_text(struct buf *out, const struct inspect *v)
         buf_printf(out, "%-40s %15zu bytes\n", d->shard_names[i], d->maps[i].n);
     write_size(out, "weights", d->weight_bytes);
     write_size(out, "read for a token", v->sum.read_bytes);
-    buf_printf(out, "%-20s %zu bytes\n", "kept for a token", model_kv_bytes_per_token(v->l.model));
+    buf_printf(out, "%-20s %zu bytes (keys and values in %s)\n", "kept for a token",
+               model_kv_bytes_per_token(v->l.model), kv_type_name(model_kv_type(v->l.model)));
     buf_printf(out, "\nmemory for a context of %" PRIu64 " tokens\n", v->n_ctx);
     write_size(out, "  weights (mapped)", d->weight_bytes);
     write_size(out, "  keys and values", v->kv_bytes);
@@ -172,8 +173,8 @@ static void write_json(struct buf *out, const struct inspect *v)
         buf_printf(out, ", \"bytes\": %zu}", d->maps[i].n);
     }
     buf_printf(out, "], \"weight_bytes\": %zu, \"read_bytes_per_token\": %" PRIu64, d->weight_bytes, v->sum.read_bytes);
-    buf_printf(out, ", \"kv_bytes_per_token\": %zu, \"context\": %" PRIu64, model_kv_bytes_per_token(v->l.model),
-               v->n_ctx);
+    buf_printf(out, ", \"kv_type\": \"%s\", \"kv_bytes_per_token\": %zu, \"context\": %" PRIu64,
+               kv_type_name(model_kv_type(v->l.model)), model_kv_bytes_per_token(v->l.model), v->n_ctx);
     buf_printf(out, ", \"kv_bytes\": %" PRIu64 ", \"memory_bytes\": %" PRIu64, v->kv_bytes,
                d->weight_bytes + v->kv_bytes);
     if (v->tensors)

@@ -10,11 +10,12 @@
 #include "cli/opts.h"
 #include "model/model.h"
 
-enum { MODEL_OPTS_N = 5 };
+enum { MODEL_OPTS_N = 6 };
 
 struct model_cli {
     int64_t n_threads; /* 0: one for each processor */
     int precision;     /* enum precision */
+    int kv_type;       /* enum kv_type; KV_TYPE_N: by precision */
     const char *isa;   /* NULL: the best there is */
     int64_t chunk;     /* 0: MODEL_CHUNK */
     int64_t n_ctx;     /* 0: as the command chooses */

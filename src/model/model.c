@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "model/model.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -19,6 +21,7 @@ struct model {
     struct op_ctx *ctx; /* owned */
     struct op_dims dims;
     enum kv_type kv_type;
+    char backend[128], numerics[96];
     struct keep *keep;       /* owned; [n_layer] */
     struct model_pass *pass; /* owned: of model_forward */
 };
@@ -29,7 +32,9 @@ struct model_pass {
     int n_row;
 };
 
-const struct model_opts model_opts_default = { .precision = PRECISION_INT8, .isa_mask = CPU_ALL };
+const struct model_opts model_opts_default = { .precision = PRECISION_INT8,
+                                               .kv_type = KV_TYPE_N,
+                                               .isa_mask = CPU_ALL };
 
 static int read_checkpoint(struct model *m, const char *path, struct err *e)
 {
@@ -53,10 +58,17 @@ static int start_device(struct model *m, const struct model_opts *o, struct err 
     m->dims.max_tok = o->chunk > 0 ? o->chunk : MODEL_CHUNK;
     m->dims.max_out = MODEL_OUT_ROWS;
     m->arch->dims(&m->config, &m->dims);
-    m->kv_type = o->precision == PRECISION_F32 ? KV_F32 : KV_F16;
+    m->kv_type = o->kv_type;
+    if (o->kv_type == KV_TYPE_N)
+        m->kv_type = o->precision == PRECISION_F32 ? KV_F32 : KV_F16;
     m->keep = xcalloc((size_t)m->config.n_layer, sizeof *m->keep);
     m->arch->keep(&m->config, m->keep);
-    return op_ctx_open_cpu(&m->ctx, n_threads, o->isa_mask, o->precision, &m->dims, e);
+    if (op_ctx_open_cpu(&m->ctx, n_threads, o->isa_mask, o->precision, &m->dims, e))
+        return e->code;
+    const char *kv = kv_type_name(m->kv_type);
+    snprintf(m->backend, sizeof m->backend, "%s, %s keys and values", op_ctx_name(m->ctx), kv);
+    snprintf(m->numerics, sizeof m->numerics, "%s kv %s", op_ctx_numerics(m->ctx), kv);
+    return 0;
 }
 
 /* n_row rows of n_col elements; NULL also where their product overflows. */
@@ -158,12 +170,17 @@ const struct weights *model_weights(const struct model *m)
 
 const char *model_backend(const struct model *m)
 {
-    return op_ctx_name(m->ctx);
+    return m->backend;
 }
 
 const char *model_numerics(const struct model *m)
 {
-    return op_ctx_numerics(m->ctx);
+    return m->numerics;
+}
+
+enum kv_type model_kv_type(const struct model *m)
+{
+    return m->kv_type;
 }
 
 int model_max_rows(const struct model *m)

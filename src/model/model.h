@@ -16,7 +16,8 @@
 struct model;
 
 struct model_opts {
-    enum precision precision; /* also decides the type of keys and values: f16 or, exact, f32 */
+    enum precision precision;
+    enum kv_type kv_type;     /* of stored keys and values; KV_TYPE_N: f16 or, with PRECISION_F32, f32 */
     int n_threads;            /* 0: one for each processor */
     unsigned isa_mask;        /* instruction sets allowed, CPU_ALL for all */
     int chunk;                /* most rows of one step; 0: MODEL_CHUNK */
@@ -33,8 +34,9 @@ const struct config *model_config(const struct model *m);
 const struct modeldir *model_dir(const struct model *m);
 /* Which tensors were bound to what: for inspection. */
 const struct weights *model_weights(const struct model *m);
-const char *model_backend(const struct model *m);  /* "cpu avx512vnni, 2 threads, int8" */
-const char *model_numerics(const struct model *m); /* what decides the bits: "cpu avx512vnni int8" */
+const char *model_backend(const struct model *m);  /* "cpu avx512vnni, 2 threads, int8, f16 keys and values" */
+const char *model_numerics(const struct model *m); /* what decides the bits: "cpu avx512vnni int8 kv f16" */
+enum kv_type model_kv_type(const struct model *m);
 int model_max_rows(const struct model *m);         /* most rows of a step; at most MODEL_OUT_ROWS of them with logits */
 size_t model_kv_bytes_per_token(const struct model *m);
 

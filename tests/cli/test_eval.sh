@@ -29,6 +29,16 @@ bounds() {
 bounds f32 1e-5 0.999 1e-3
 bounds int8 2e-4 0.995 2.5
 
+for type in bf16 q8; do
+	for precision in f32 int8; do
+		run 0 eval $mini --json --precision $precision --kv-type $type --golden $golden/logits-05.safetensors \
+			--golden $golden/logits-20.safetensors --golden $golden/logits-42.safetensors
+		at_most mean_kl "$([ $precision = f32 ] && echo 1e-5 || echo 2e-4)"
+		at_least top1 0.995
+	done
+done
+ok "keys and values in bf16 and q8 keep the bounds"
+
 run 0 eval $mini --golden $golden/logits-00.safetensors
 out_has '^positions  29$'
 out_has '^mean KL +[0-9.e+-]+ nats$'

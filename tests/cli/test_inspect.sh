@@ -32,7 +32,13 @@ ok "JSON: parameters, bytes, memory"
 run 0 inspect $mini --json --precision f32 --context 1000
 field_is kv_bytes_per_token $((8 * 2 * 64 * 2 * 4))
 field_is kv_bytes $((1000 * 8 * 2 * 64 * 2 * 4))
-ok "precision and context change what is kept"
+field_is kv_type '"f32"'
+run 0 inspect $mini --json --kv-type q8 # 64 features and two scales
+field_is kv_bytes_per_token $((8 * 2 * 2 * (64 + 2 * 2)))
+field_is kv_type '"q8"'
+run 0 inspect $mini --json --kv-type bf16
+field_is kv_bytes_per_token $((8 * 2 * 64 * 2 * 2))
+ok "precision, type and context change what is kept"
 
 run 0 inspect $mini
 out_has '^architecture +qwen3_moe$'
