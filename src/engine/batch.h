@@ -8,9 +8,14 @@
  * to the prefix tree from then on (prompts after every chunk, answers when they end), so that another request shares it at once. A
  * sequence's own last page is written by it alone; what it got from the tree it copies before it writes there.
  *
- * Memory: a request whose tokens could never fit the budget is refused by batch_add. One that fits is admitted when the pages for its
- * prompt can be had (by evicting what only the tree holds), and grows page by page; where nothing can be evicted any more, the youngest
- * running sequence gives way and is resumed later from what the tree still has. So nothing that was admitted fails for memory.
+ * Memory, in the order in which it is found: what is free; what only the tree holds, used longest ago; the pages of the youngest sequence of
+ * the lowest priority, which waits until it is resumed from what the tree still has. A request that could not be computed alone is
+ * refused by batch_add. One that could is admitted when the pages for its whole prompt can be had, and one for each running sequence besides;
+ * it takes them at once, and then one at a time as its answer grows. So nothing that was admitted fails for memory, and the oldest
+ * of the highest priority always goes on.
+ *
+ * Sharing before there is anything to share: a request whose beginning a running one is about to compute waits until that is done or given up,
+ * instead of computing it again; later ones may be admitted meanwhile.
  * Owned by the engine thread.
  * SPDX-License-Identifier: MIT */
 #ifndef ENGINE_BATCH_H
@@ -66,6 +71,11 @@ struct batch_seq {
     bool admitted;    /* before, if not now */
     bool private_ids; /* leaves nothing in the tree */
     bool stuck;       /* no page could be had for it in this plan */
+    bool held;        /* not to be admitted in this plan */
+    size_t n_loading; /* tokens that its pages are being filled up to */
+    /* The running sequence whose computing of the first waits_until tokens this one waits for; NULL: none. */
+    const struct batch_seq *waits_for;
+    size_t waits_until;
 };
 
 /* Rows of one sequence in a step: tokens [from, from + n_row) of its ids; drafted tokens lie behind ids and are the engine's. */
@@ -100,15 +110,17 @@ void batch_end(struct batch *b, struct batch_seq *s, bool keep);
 void batch_plan(struct batch *b, struct batch_step *out, bool suspended);
 /* The step was computed: its rows but for guessed ones count as done. The engine then appends what it draws with batch_push. */
 void batch_commit(struct batch *b, const struct batch_step *s);
-/* The step was given up (cancelled): its rows count as not computed. */
+/* The step was given up (cancelled): its rows count as not computed. Where there is a state, which they have spoilt, the sequence begins again
+ * from what the tree has. */
 void batch_abort(struct batch *b, const struct batch_step *s);
 
 /* A token was drawn behind the last computed one; it becomes the next row. `computed`: its keys and values are there already (a guess
- * that was right). */
+ * that was right). Not for the last token of an answer, which nothing follows; a sequence that draws and is given none waits. */
 void batch_push(struct batch *b, struct batch_seq *s, int32_t id, bool computed);
+/* For the next plan: rows for n guessed tokens would be welcome. Where there is a state, which cannot go back, none are given. */
 void batch_want_draft(struct batch_seq *s, int n);
 
-/* A sequence in prompt phase waits for pages from disk (the engine reads into them), or goes on. */
+/* A sequence in prompt phase waits for pages from disk (the engine reads into them), or goes on. It does not give way to others meanwhile. */
 void batch_set_loading(struct batch_seq *s, bool loading);
 /* Cuts a sequence that is loading back to `from` tokens (a multiple of KV_PAGE_TOK) and gives it pages of its own for tokens up to n, for the
  * reader to fill; false if they cannot be had. After the read, batch_loaded says that tokens up to n are computed. */
@@ -127,7 +139,8 @@ int batch_n_waiting(const struct batch *b);
 /* Every sequence in order of arrival: i from 0; NULL at the end. */
 struct batch_seq *batch_at(struct batch *b, int i);
 
-/* For tests: aborts where a page is leaked, held twice, or the budget exceeded. */
-void batch_check(struct batch *b);
+/* For tests: aborts where a page is leaked, held twice, or the budget exceeded. others[pool][page]: references that somebody else holds; NULL:
+ * none. */
+void batch_check(struct batch *b, const int *const *others);
 
 #endif

@@ -103,7 +103,8 @@ struct engine_stats {
     uint64_t prompt_tokens, cached_tokens, disk_tokens, computed_prompt_tokens, decode_tokens;
     uint64_t n_step, drafted_tokens, accepted_tokens;
     int n_running, n_waiting;
-    uint64_t kv_bytes, kv_used_bytes, kv_tree_bytes, tree_tokens, disk_bytes, disk_read_bytes, disk_write_bytes;
+    uint64_t kv_bytes, kv_used_bytes, kv_tree_bytes, tree_tokens, tree_evicted_tokens, disk_bytes, disk_read_bytes,
+        disk_write_bytes;
     int64_t disk_read_ns;
 };
 /* A snapshot; any thread. */

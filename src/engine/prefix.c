@@ -1,8 +1,10 @@
-/* prefix.c - the radix tree: nodes, one hash table for all children, trimming of leaves.
+/* prefix.c - lookup, insertion and eviction over the nodes of prefix_node.h.
  *
- * Expected: prompts of 10^3 to 10^5 tokens, tens to thousands of branches, paths of a few to a few dozen nodes (every place where two
- * prompts part or where one ended is a node's end). A lookup hashes once a node and compares tokens with memcmp in between. Eviction looks at
- * all leaves for the one that was used longest ago: it is rare, and thousands of them take microseconds.
+ * A lookup walks down comparing runs, then goes back to where all pools can continue: for a window, over pages from the end down until
+ * none is missing; for a state, to a snapshot. It cuts the node where it ends, so that a pin protects exactly what was found.
+ *
+ * An insertion begins at the pin of the one before, so that publishing a prompt step by step costs what is new. Where a leaf ends and its
+ * owner goes on, the leaf grows; anywhere else a child is added.
  * SPDX-License-Identifier: MIT */
 #include "engine/prefix.h"
 
@@ -10,531 +12,384 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-/* The state of a pool after `pos` tokens. */
-struct snapshot {
-    size_t pos;
-    int pool;
-    int32_t page;
-};
-
-struct prefix_node {
-    struct prefix_node *parent; /* NULL: the root */
-    struct prefix_node *hash_next;
-    struct prefix_node *all_prev, *all_next;
-    int n_child, n_pin;
-    uint64_t last_used;
-    size_t start, n; /* the run is tokens [start, start + n) of its path */
-    size_t cap;
-    int32_t *ids; /* owned; [n] */
-    /* Pages start / KV_PAGE_TOK to (start + n - 1) / KV_PAGE_TOK of pools with pages; -1: none. Owned, and a reference each. */
-    int32_t *page[PAGES_POOL_MAX];
-    struct snapshot *snaps; /* owned; ascending by pos, each with a reference */
-    size_t n_snap;
-};
-
-struct prefix {
-    struct pages *pages; /* borrowed: outlives the tree */
-    struct keep_plan plan;
-    struct prefix_node root;
-    struct prefix_node **buckets; /* owned; [mask + 1] */
-    size_t mask, n_node;
-    uint64_t clock;
-    struct prefix_stats stats;
-};
-
-enum { BUCKETS_MIN = 256 };
-
-/* --- nodes ------------------------------------------------------------------------------------------------------------------------------- */
-
-static size_t end_of(const struct prefix_node *x)
-{
-    return x->start + x->n;
-}
-
-static size_t first_page(const struct prefix_node *x)
-{
-    return x->start / KV_PAGE_TOK;
-}
-
-/* Pages that tokens [start, end) touch; end > start. */
-static size_t n_pages(size_t start, size_t end)
-{
-    return (end - 1) / KV_PAGE_TOK + 1 - start / KV_PAGE_TOK;
-}
-
-static bool has_pages(const struct prefix *x, int pool)
-{
-    return x->plan.pool[pool].kind != KEEP_STATE;
-}
-
-static size_t bucket_of(const struct prefix *x, const struct prefix_node *parent, int32_t first)
-{
-    uint64_t h = ((uint64_t)(uintptr_t)parent >> 4) * 0x9e3779b97f4a7c15 ^ (uint32_t)first;
-    h *= 0xff51afd7ed558ccd;
-    return (size_t)(h >> 32) & x->mask;
-}
-
-static struct prefix_node *find_child(const struct prefix *x, const struct prefix_node *parent, int32_t first)
-{
-    struct prefix_node *c = x->buckets[bucket_of(x, parent, first)];
-    while (c && (c->parent != parent || c->ids[0] != first))
-        c = c->hash_next;
-    return c;
-}
-
-static void hash_in(struct prefix *x, struct prefix_node *c)
-{
-    struct prefix_node **b = &x->buckets[bucket_of(x, c->parent, c->ids[0])];
-    c->hash_next = *b;
-    *b = c;
-}
-
-static void hash_out(struct prefix *x, struct prefix_node *c)
-{
-    struct prefix_node **b = &x->buckets[bucket_of(x, c->parent, c->ids[0])];
-    while (*b != c)
-        b = &(*b)->hash_next;
-    *b = c->hash_next;
-}
-
-static void grow_table(struct prefix *x)
-{
-    mem_free(x->buckets);
-    x->mask = 2 * x->mask + 1;
-    x->buckets = xcalloc(x->mask + 1, sizeof *x->buckets);
-    for (struct prefix_node *c = x->root.all_next; c != &x->root; c = c->all_next)
-        hash_in(x, c);
-}
-
-static void link_node(struct prefix *x, struct prefix_node *c)
-{
-    c->all_next = x->root.all_next;
-    c->all_prev = &x->root;
-    c->all_next->all_prev = c;
-    x->root.all_next = c;
-    x->n_node++;
-    c->parent->n_child++;
-    hash_in(x, c);
-    if (x->n_node > x->mask)
-        grow_table(x);
-}
-
-static void take_ref(struct prefix *x, int pool, int32_t page)
-{
-    if (page < 0)
-        return;
-    pages_ref(x->pages, pool, page);
-    x->stats.bytes += x->plan.pool[pool].page_bytes;
-}
-
-/* Bytes that became free. */
-static size_t drop_ref(struct prefix *x, int pool, int32_t page)
-{
-    if (page < 0)
-        return 0;
-    x->stats.bytes -= x->plan.pool[pool].page_bytes;
-    return pages_unref(x->pages, pool, page) ? x->plan.pool[pool].page_bytes : 0;
-}
-
-/* Lengthens the run of x to n tokens of a sequence with these pages. */
-static void extend(struct prefix *x, struct prefix_node *c, const int32_t *ids, size_t n, const int32_t *const *pages)
-{
-    size_t old = c->n ? n_pages(c->start, end_of(c)) : 0, all = n_pages(c->start, n), from = first_page(c);
-    size_t run = n - c->start;
-    if (run > c->cap) {
-        c->cap = MAX(run, c->cap + c->cap / 2);
-        c->ids = xrealloc(c->ids, c->cap * sizeof *c->ids);
-    }
-    memcpy(c->ids + c->n, ids + end_of(c), (run - c->n) * sizeof *ids);
-    for (int p = 0; p < x->plan.n_pool; p++) {
-        if (!has_pages(x, p))
-            continue;
-        c->page[p] = xrealloc(c->page[p], all * sizeof *c->page[p]);
-        for (size_t i = old; i < all; i++) {
-            c->page[p][i] = pages[p][from + i];
-            take_ref(x, p, c->page[p][i]);
-        }
-    }
-    x->stats.n_token += run - c->n;
-    c->n = run;
-}
-
-/* A new node takes the run of c up to token `at` and stands above it; c keeps the rest, its children and its pins. Returns the new one. */
-static struct prefix_node *split(struct prefix *x, struct prefix_node *c, size_t at)
-{
-    struct prefix_node *up = xcalloc(1, sizeof *up);
-    size_t keep = at - c->start, from = at / KV_PAGE_TOK - first_page(c), n_up = n_pages(c->start, at);
-    hash_out(x, c);
-    up->parent = c->parent;
-    up->parent->n_child--; /* c, which link_node makes good with up */
-    up->start = c->start;
-    up->n = up->cap = keep;
-    up->last_used = c->last_used;
-    up->ids = xmalloc(keep * sizeof *up->ids);
-    memcpy(up->ids, c->ids, keep * sizeof *up->ids);
-    memmove(c->ids, c->ids + keep, (c->n - keep) * sizeof *c->ids);
-    for (int p = 0; p < x->plan.n_pool; p++) {
-        size_t n_rest = n_pages(at, end_of(c));
-        if (!has_pages(x, p))
-            continue;
-        up->page[p] = xmalloc(n_up * sizeof *up->page[p]);
-        memcpy(up->page[p], c->page[p], n_up * sizeof *up->page[p]);
-        memmove(c->page[p], c->page[p] + from, n_rest * sizeof *c->page[p]);
-        /* The page that the cut goes through belongs to both. */
-        if (at % KV_PAGE_TOK)
-            take_ref(x, p, c->page[p][0]);
-    }
-    size_t k = 0;
-    while (k < c->n_snap && c->snaps[k].pos <= at)
-        k++;
-    if (k) {
-        up->snaps = xmalloc(k * sizeof *up->snaps);
-        memcpy(up->snaps, c->snaps, k * sizeof *up->snaps);
-        memmove(c->snaps, c->snaps + k, (c->n_snap - k) * sizeof *c->snaps);
-    }
-    up->n_snap = k;
-    c->n_snap -= k;
-    c->start = at;
-    c->n -= keep;
-    c->parent = up;
-    up->n_child = 1;
-    hash_in(x, c); /* before link_node, which may build the table anew from all nodes */
-    link_node(x, up);
-    return up;
-}
-
-static void free_node(struct prefix_node *c)
-{
-    for (int p = 0; p < PAGES_POOL_MAX; p++)
-        mem_free(c->page[p]);
-    mem_free(c->ids);
-    mem_free(c->snaps);
-    mem_free(c);
-}
-
-/* Cuts a leaf back to end at `at`, and takes it out if nothing is left. Returns the bytes that became free. */
-static size_t trim(struct prefix *x, struct prefix_node *c, size_t at)
-{
-    size_t freed = 0, all = n_pages(c->start, end_of(c)), left = at > c->start ? n_pages(c->start, at) : 0;
-    for (int p = 0; p < x->plan.n_pool; p++)
-        for (size_t i = left; has_pages(x, p) && i < all; i++)
-            freed += drop_ref(x, p, c->page[p][i]);
-    while (c->n_snap && c->snaps[c->n_snap - 1].pos > MAX(at, c->start)) {
-        const struct snapshot *s = &c->snaps[--c->n_snap];
-        freed += drop_ref(x, s->pool, s->page);
-    }
-    size_t n = left ? at - c->start : 0;
-    x->stats.n_token -= c->n - n;
-    x->stats.n_evicted_tokens += c->n - n;
-    if (n) {
-        c->n = n;
-        return freed;
-    }
-    hash_out(x, c);
-    c->all_prev->all_next = c->all_next;
-    c->all_next->all_prev = c->all_prev;
-    c->parent->n_child--;
-    c->parent->last_used = MAX(c->parent->last_used, c->last_used);
-    x->n_node--;
-    free_node(c);
-    return freed;
-}
-
-/* --- making and unmaking ------------------------------------------------------------------------------------------------------- */
+#include "engine/prefix_node.h"
+#include "text/ids.h"
 
 int prefix_new(struct prefix **out, struct pages *pages, const struct keep_plan *plan, struct err *e)
 {
+    *out = NULL;
     struct prefix *x = xcalloc(1, sizeof *x);
     x->pages = pages;
     x->plan = *plan;
-    x->root.all_next = x->root.all_prev = &x->root;
-    x->root.n_pin = 1;
-    x->mask = BUCKETS_MIN - 1;
-    x->buckets = xcalloc(BUCKETS_MIN, sizeof *x->buckets);
-    *out = x;
-    (void)e;
-    return 0;
-}
-
-void prefix_clear(struct prefix *x)
-{
-    for (bool again = true; again;) {
-        again = false;
-        for (struct prefix_node *c = x->root.all_next, *next; c != &x->root; c = next) {
-            next = c->all_next;
-            if (c->n_child || c->n_pin)
-                continue;
-            trim(x, c, c->start);
-            again = true;
+    for (int p = 0; p < plan->n_pool; p++) {
+        size_t n = (size_t)MAX(pages_capacity(pages, p), 1);
+        x->held[p] = mem_try_calloc(n, sizeof *x->held[p]);
+        x->mark[p] = mem_try_calloc(n, sizeof *x->mark[p]);
+        if (!x->held[p] || !x->mark[p]) {
+            prefix_free(x);
+            return err_set(e, ERR_NOMEM, "no memory for the prefix tree's records of %zu pages", n);
         }
     }
+    *out = x;
+    return 0;
 }
 
 void prefix_free(struct prefix *x)
 {
     if (!x)
         return;
-    prefix_clear(x);
-    assert(x->n_node == 0);
+    assert(!x->root.n_pin_below);
+    for (struct prefix_node *v = x->root.first_child, *up; v; v = up) {
+        while (v->first_child)
+            v = v->first_child;
+        up = v->parent;
+        node_remove(x, v);
+        if (up == &x->root)
+            up = up->first_child;
+    }
+    for (int p = 0; p < PAGES_POOL_MAX; p++) {
+        mem_free(x->held[p]);
+        mem_free(x->mark[p]);
+    }
     mem_free(x->buckets);
+    mem_free(x->heap);
     mem_free(x);
 }
 
-/* --- lookup -------------------------------------------------------------------------------------------------------------------------- */
+/* --- lookup ------------------------------------------------------------------------------------------------------------------------- */
 
-static size_t common(const int32_t *a, const int32_t *b, size_t n)
+/* How many of ids[0..n) the tree spells; *node: where that ends, in the middle of its run or at its end. */
+static size_t match(const struct prefix *x, const int32_t *ids, size_t n, struct prefix_node **node)
 {
-    enum { STRIDE = 32 };
-    size_t i = 0;
-    while (i + STRIDE <= n && memcmp(a + i, b + i, STRIDE * sizeof *a) == 0)
-        i += STRIDE;
-    while (i < n && a[i] == b[i])
-        i++;
-    return i;
-}
-
-/* Follows ids as far as the tree knows them; *at tokens. The last of them is in the run of the node returned. */
-static struct prefix_node *walk(const struct prefix *x, const int32_t *ids, size_t n, size_t *at)
-{
-    const struct prefix_node *node = &x->root;
-    *at = 0;
-    while (*at < n) {
-        const struct prefix_node *c = find_child(x, node, ids[*at]);
-        if (!c)
+    struct prefix_node *v = (struct prefix_node *)&x->root;
+    size_t pos = 0;
+    while (pos < n && pos == node_end(v)) {
+        struct prefix_node *child = node_child(x, v, ids[pos]);
+        if (!child)
             break;
-        *at += common(c->ids, ids + *at, MIN(c->n, n - *at));
-        node = c;
-        if (*at < end_of(c))
-            break;
+        pos += ids_common(child->ids, ids + pos, MIN(child->n, n - pos));
+        v = child;
     }
-    return (struct prefix_node *)node;
+    *node = v;
+    return pos;
 }
 
-/* The node of the path to `node` whose run holds token pos. */
-static const struct prefix_node *holder(const struct prefix_node *node, size_t pos)
+/* The last position at or before m whose window is held. A page that is missing is no obstacle to what lies before it, nor to where the node that
+ * lacks it begins: the one above may have it. */
+static size_t window_point(struct prefix_node *v, int pool, size_t window, size_t m)
 {
-    while (node->start > pos)
-        node = node->parent;
-    return node;
-}
-
-/* Page of token pos on the path to `node`, of which n tokens count: that of the deepest run that touches it. */
-static int32_t page_at(const struct prefix_node *node, int pool, size_t pos, size_t n)
-{
-    size_t last = MIN(pos / KV_PAGE_TOK * KV_PAGE_TOK + KV_PAGE_TOK, n) - 1;
-    const struct prefix_node *c = holder(node, last);
-    return c->page[pool][pos / KV_PAGE_TOK - first_page(c)];
-}
-
-static int32_t snapshot_at(const struct prefix_node *node, int pool, size_t pos)
-{
-    const struct prefix_node *c = holder(node, pos - 1);
-    for (size_t i = 0; i < c->n_snap; i++)
-        if (c->snaps[i].pos == pos && c->snaps[i].pool == pool)
-            return c->snaps[i].page;
-    return -1;
-}
-
-/* Whether a sequence can go on behind n tokens of the path: windows held, states there. */
-static bool is_resumable(const struct prefix *x, const struct prefix_node *node, size_t n)
-{
-    for (int p = 0; p < x->plan.n_pool; p++) {
-        const struct keep_pool *k = &x->plan.pool[p];
-        if (k->kind == KEEP_STATE && snapshot_at(node, p, n) < 0)
-            return false;
-        size_t from = k->kind == KEEP_WINDOW && n > k->window ? n - k->window : 0;
-        for (size_t pos = from; k->kind == KEEP_WINDOW && pos < n; pos = (pos / KV_PAGE_TOK + 1) * KV_PAGE_TOK)
-            if (page_at(node, p, pos, n) < 0)
-                return false;
+    for (bool whole = false; m && !whole;) {
+        size_t first = (m > window ? m - window : 0) / KV_PAGE_TOK;
+        whole = true;
+        for (size_t end = (m - 1) / KV_PAGE_TOK + 1; whole && end > first; end--) {
+            if (node_page(v, pool, end - 1, m) >= 0)
+                continue;
+            m = MAX((end - 1) * KV_PAGE_TOK, node_with(v, MIN(m, end * KV_PAGE_TOK))->from);
+            whole = false;
+        }
     }
-    return true;
+    return m;
 }
 
-/* The largest number of tokens, at most n, from which a sequence can go on: n itself, a snapshot, or the end of a run. */
-static size_t resumable(const struct prefix *x, const struct prefix_node *node, size_t n)
+static size_t snapshot_point(const struct prefix_node *v, int pool, size_t m)
 {
-    if (n && is_resumable(x, node, n))
-        return n;
-    for (const struct prefix_node *c = node; c->parent; c = c->parent) {
-        if (end_of(c) < n && is_resumable(x, c, end_of(c)))
-            return end_of(c);
-        for (size_t i = c->n_snap; i-- > 0;)
-            if (c->snaps[i].pos < n && is_resumable(x, c, c->snaps[i].pos))
-                return c->snaps[i].pos;
+    for (; v->n; v = v->parent) {
+        const struct prefix_snapshot *s = node_snapshot(v, pool, m);
+        if (s)
+            return s->pos;
     }
     return 0;
 }
 
+/* The last position at or before m that a sequence can continue from, on the path that ends with v. */
+static size_t resume_point(const struct prefix *x, struct prefix_node *v, size_t m)
+{
+    for (size_t before = m + 1; m && m != before;) {
+        before = m;
+        for (int p = 0; p < x->plan.n_pool && m; p++) {
+            const struct keep_pool *pool = &x->plan.pool[p];
+            v = node_with(v, m);
+            if (pool->kind == KEEP_WINDOW)
+                m = window_point(v, p, pool->window, m);
+            else if (pool->kind == KEEP_STATE)
+                m = snapshot_point(v, p, m);
+        }
+    }
+    return m;
+}
+
 size_t prefix_probe(const struct prefix *x, const int32_t *ids, size_t n)
 {
-    size_t at;
-    const struct prefix_node *node = walk(x, ids, n ? n - 1 : 0, &at);
-    return resumable(x, node, at);
-}
-
-/* The node of the path to `node` that ends at token `at` > 0, after a cut if need be. */
-static struct prefix_node *node_ending(struct prefix *x, struct prefix_node *node, size_t at)
-{
-    while (node->start >= at)
-        node = node->parent;
-    return end_of(node) > at ? split(x, node, at) : node;
-}
-
-static void touch(struct prefix *x, struct prefix_node *node)
-{
-    node->last_used = ++x->clock;
-    node->n_pin++;
+    struct prefix_node *v;
+    size_t m = match(x, ids, n, &v);
+    return resume_point(x, v, n ? MIN(m, n - 1) : 0);
 }
 
 struct prefix_hit prefix_lookup(struct prefix *x, const int32_t *ids, size_t n)
 {
-    struct prefix_hit hit = { 0 };
-    struct prefix_node *node = walk(x, ids, n ? n - 1 : 0, &hit.n_matched);
-    hit.n = resumable(x, node, hit.n_matched);
+    struct prefix_node *v;
+    struct prefix_hit hit = { .n_matched = match(x, ids, n, &v) };
+    size_t m = resume_point(x, v, n ? MIN(hit.n_matched, n - 1) : 0);
     x->stats.n_lookup++;
     x->stats.n_asked_tokens += n;
-    x->stats.n_hit_tokens += hit.n;
-    if (!hit.n)
+    if (!m)
         return hit;
-    /* A node that ends where the hit does: what lies behind it can be evicted while this is pinned. */
-    hit.node = node_ending(x, node, hit.n);
-    touch(x, hit.node);
+    v = node_with(v, m);
+    if (m < node_end(v))
+        v = node_split(x, v, m - v->from);
+    if (!v)
+        return hit;
+    hit.n = m;
+    hit.node = v;
+    x->stats.n_hit_tokens += m;
+    node_pin(x, v);
+    node_touch(x, v);
     return hit;
 }
 
 int32_t prefix_hit_page(const struct prefix *x, const struct prefix_hit *hit, int pool, size_t pos)
 {
-    return has_pages(x, pool) ? page_at(hit->node, pool, pos, hit->n) : snapshot_at(hit->node, pool, hit->n);
+    if (pool_is_state(x, pool))
+        return node_snapshot(hit->node, pool, hit->n)->page[pool];
+    return node_page(hit->node, pool, pos / KV_PAGE_TOK, hit->n);
 }
 
 void prefix_unpin(struct prefix *x, struct prefix_node *node)
 {
-    (void)x;
     if (node)
-        node->n_pin--;
+        node_unpin(x, node);
 }
 
-/* --- insertion ----------------------------------------------------------------------------------------------------------------------- */
+/* --- insertion ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Whether the run can simply grow: a leaf whose last page is the sequence's own, so that both write the same. */
-static bool can_extend(const struct prefix *x, const struct prefix_node *c, const int32_t *const *pages)
+/* Whether the leaf v may grow by what its inserter has: nobody else relies on where it ends, and the page that it ends in can be replaced
+ * by the inserter's. */
+static bool can_extend(const struct prefix *x, const struct prefix_node *v, const struct prefix_node *pin,
+                       const int32_t *const *pages)
 {
-    if (!c->parent || c->n_child)
+    size_t end = node_end(v);
+    if (v == &x->root || v->first_child || v->n_pin != (v == pin))
         return false;
-    size_t last = (end_of(c) - 1) / KV_PAGE_TOK;
-    for (int p = 0; p < x->plan.n_pool; p++)
-        if (has_pages(x, p) && c->page[p][last - first_page(c)] != pages[p][last])
+    for (int p = 0; p < x->plan.n_pool && end % KV_PAGE_TOK; p++) {
+        size_t index = end / KV_PAGE_TOK;
+        if (!pool_is_state(x, p) && pages[p][index] < 0 && v->page[p][index - v->from / KV_PAGE_TOK] >= 0)
             return false;
+    }
     return true;
 }
 
-static void add_snapshot(struct prefix *x, struct prefix_node *c, int pool, int32_t page)
+/* Gives a known node the window pages that it lacks and the inserter still has. */
+static void fill_windows(struct prefix *x, struct prefix_node *v, const int32_t *const *pages)
 {
-    if (page < 0 || snapshot_at(c, pool, end_of(c)) >= 0)
-        return;
-    c->snaps = xrealloc(c->snaps, (c->n_snap + 1) * sizeof *c->snaps);
-    c->snaps[c->n_snap++] = (struct snapshot){ end_of(c), pool, page };
-    take_ref(x, pool, page);
+    for (int p = 0; p < x->plan.n_pool; p++) {
+        if (x->plan.pool[p].kind != KEEP_WINDOW)
+            continue;
+        for (size_t i = 0, first = v->from / KV_PAGE_TOK; i < node_n_page(v); i++)
+            if (v->page[p][i] < 0 && pages[p][first + i] >= 0)
+                node_set_page(x, v, p, first + i, pages[p][first + i]);
+    }
+}
+
+/* Walks down from v along ids[0..n) as far as the tree knows them, and cuts the last node where that ends. False if memory is out. */
+static bool descend(struct prefix *x, struct prefix_node **at, const int32_t *ids, size_t n,
+                    const int32_t *const *pages)
+{
+    while (node_end(*at) < n) {
+        size_t pos = node_end(*at);
+        struct prefix_node *child = node_child(x, *at, ids[pos]);
+        if (!child)
+            return true;
+        size_t k = ids_common(child->ids, ids + pos, MIN(child->n, n - pos));
+        if (k < child->n)
+            child = node_split(x, child, k);
+        if (!child)
+            return false;
+        fill_windows(x, child, pages);
+        *at = child;
+    }
+    return true;
 }
 
 struct prefix_node *prefix_insert(struct prefix *x, const int32_t *ids, size_t n, const int32_t *const *pages,
                                   const int32_t *snapshot, struct prefix_node *pin)
 {
-    size_t at;
-    struct prefix_node *node = walk(x, ids, n, &at);
-    if (at)
-        node = node_ending(x, node, at);
-    if (at < n && can_extend(x, node, pages)) {
-        extend(x, node, ids, n, pages);
-    } else if (at < n) {
-        struct prefix_node *c = xcalloc(1, sizeof *c);
-        c->parent = node;
-        c->start = at;
-        extend(x, c, ids, n, pages);
-        link_node(x, c);
-        node = c;
+    struct prefix_node *v = pin && node_end(pin) <= n ? pin : &x->root;
+    if (descend(x, &v, ids, n, pages) && node_end(v) < n) {
+        struct prefix_node *child = NULL;
+        if (can_extend(x, v, pin, pages))
+            child = node_extend(x, v, ids, n, pages) ? v : NULL;
+        else
+            child = node_add(x, v, ids, n, pages);
+        v = child ? child : v;
     }
-    for (int p = 0; p < x->plan.n_pool; p++)
-        if (!has_pages(x, p))
-            add_snapshot(x, node, p, snapshot[p]);
-    touch(x, node);
+    if (v == &x->root) {
+        prefix_unpin(x, pin);
+        return NULL;
+    }
+    if (snapshot && node_end(v) == n)
+        node_add_snapshot(x, v, snapshot);
+    node_pin(x, v);
+    node_touch(x, v);
     prefix_unpin(x, pin);
-    return node;
+    return v;
 }
 
-/* --- eviction ------------------------------------------------------------------------------------------------------------------------ */
+/* --- eviction ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Whether taking the leaf's last page away can free it: nobody holds it but this node, and perhaps its parent, whose run ends in the same page. */
-static bool frees_something(const struct prefix *x, const struct prefix_node *c)
+/* Whether anybody but the tree holds every page that cutting the leaf's last page away would give back. */
+static bool is_held(const struct prefix *x, const struct prefix_node *v)
 {
-    size_t i = n_pages(c->start, end_of(c)) - 1;
-    bool is_parents = i == 0 && c->start % KV_PAGE_TOK;
-    for (int p = 0; p < x->plan.n_pool; p++)
-        if (has_pages(x, p) && c->page[p][i] >= 0 && pages_refs(x->pages, p, c->page[p][i]) <= 1 + is_parents)
-            return true;
-    for (size_t k = 0; k < c->n_snap; k++)
-        if (pages_refs(x->pages, c->snaps[k].pool, c->snaps[k].page) == 1)
-            return true;
-    return false;
+    for (int p = 0; p < x->plan.n_pool; p++) {
+        int32_t page = pool_is_state(x, p) ? -1 : v->page[p][node_n_page(v) - 1];
+        if (page >= 0 && x->held[p][page] == pages_refs(x->pages, p, page))
+            return false;
+        for (size_t i = 0; i < v->n_snap; i++)
+            if (v->snaps[i].page[p] >= 0 && pages_refs(x->pages, p, v->snaps[i].page[p]) == 1)
+                return false;
+    }
+    return true;
 }
 
-static struct prefix_node *oldest_leaf(const struct prefix *x)
+/* Cuts the last page of a leaf away, and the leaf if that is all it has. */
+static void cut_page(struct prefix *x, struct prefix_node *v)
 {
-    struct prefix_node *old = NULL;
-    for (struct prefix_node *c = x->root.all_next; c != &x->root; c = c->all_next)
-        if (!c->n_child && !c->n_pin && (!old || c->last_used < old->last_used) && frees_something(x, c))
-            old = c;
-    return old;
+    size_t at = (node_end(v) - 1) / KV_PAGE_TOK * KV_PAGE_TOK, n_token = x->stats.n_token;
+    if (at > v->from)
+        node_trim(x, v, at - v->from);
+    else
+        node_remove(x, v);
+    x->stats.n_evicted_tokens += n_token - x->stats.n_token;
 }
 
 size_t prefix_evict(struct prefix *x, size_t bytes)
 {
-    size_t freed = 0;
-    struct prefix_node *c;
-    while (freed < bytes && (c = oldest_leaf(x))) {
-        /* Page by page, as long as it is this leaf's turn. */
-        for (bool gone = false; freed < bytes && !gone;) {
-            size_t at = (end_of(c) - 1) / KV_PAGE_TOK * KV_PAGE_TOK;
-            gone = at <= c->start;
-            freed += trim(x, c, at);
-        }
+    size_t before = pages_free_bytes(x->pages);
+    struct prefix_node *v, *aside = NULL;
+    while (pages_free_bytes(x->pages) - before < bytes && (v = node_oldest(x))) {
+        if (is_held(x, v))
+            node_set_aside(x, v, &aside);
+        else
+            cut_page(x, v);
     }
-    return freed;
+    node_put_back(x, aside);
+    return pages_free_bytes(x->pages) - before;
 }
 
-/* --- the rest ---------------------------------------------------------------------------------------------------------------------- */
+void prefix_clear(struct prefix *x)
+{
+    for (struct prefix_node *v; (v = node_oldest(x));) {
+        x->stats.n_evicted_tokens += v->n;
+        node_remove(x, v);
+    }
+}
+
+/* Calls fn for every page that the node holds. */
+typedef void page_fn(struct prefix *x, int pool, int32_t page, size_t *sum);
+static void each_page(struct prefix *x, const struct prefix_node *v, page_fn *fn, size_t *sum)
+{
+    for (int p = 0; p < x->plan.n_pool; p++) {
+        for (size_t i = 0; !pool_is_state(x, p) && i < node_n_page(v); i++)
+            if (v->page[p][i] >= 0)
+                fn(x, p, v->page[p][i], sum);
+        for (size_t i = 0; i < v->n_snap; i++)
+            if (v->snaps[i].page[p] >= 0)
+                fn(x, p, v->snaps[i].page[p], sum);
+    }
+}
+
+static void count_page(struct prefix *x, int pool, int32_t page, size_t *sum)
+{
+    (void)sum;
+    x->mark[pool][page]++;
+}
+
+/* A page becomes free if all its references are among those counted. */
+static void settle_page(struct prefix *x, int pool, int32_t page, size_t *sum)
+{
+    if (x->mark[pool][page] && x->mark[pool][page] == pages_refs(x->pages, pool, page))
+        *sum += pages_page_bytes(x->pages, pool);
+    x->mark[pool][page] = 0;
+}
+
+size_t prefix_evictable(struct prefix *x)
+{
+    size_t bytes = 0;
+    for (const struct prefix_node *v = node_next(x, &x->root); v; v = node_next(x, v))
+        if (!v->n_pin_below)
+            each_page(x, v, count_page, NULL);
+    for (const struct prefix_node *v = node_next(x, &x->root); v; v = node_next(x, v))
+        if (!v->n_pin_below)
+            each_page(x, v, settle_page, &bytes);
+    return bytes;
+}
+
+/* --- looking at it ------------------------------------------------------------------------------------------------------------------ */
 
 struct prefix_stats prefix_stats(const struct prefix *x)
 {
-    struct prefix_stats s = x->stats;
-    s.n_node = x->n_node;
-    return s;
+    return x->stats;
 }
 
-/* Every page once for each run that touches it. */
-static void check_node(const struct prefix *x, const struct prefix_node *c)
+int prefix_page_refs(const struct prefix *x, int pool, int32_t page)
 {
-    assert(c->n > 0 && c->start == end_of(c->parent) && c->n_pin >= 0);
-    assert(find_child(x, c->parent, c->ids[0]) == c);
-    for (int p = 0; p < x->plan.n_pool; p++)
-        for (size_t i = 0; has_pages(x, p) && i < n_pages(c->start, end_of(c)); i++)
-            assert(c->page[p][i] < 0 ? x->plan.pool[p].kind == KEEP_WINDOW
-                                     : pages_refs(x->pages, p, c->page[p][i]) > 0);
-    for (size_t i = 0; i < c->n_snap; i++)
-        assert(c->snaps[i].pos > c->start && c->snaps[i].pos <= end_of(c));
+    return x->held[pool][page];
 }
 
-void prefix_check(const struct prefix *x)
+static void check_node(const struct prefix *x, const struct prefix_node *v)
 {
-    size_t n_node = 0, n_token = 0, n_child = 0;
-    for (const struct prefix_node *c = x->root.all_next; c != &x->root; c = c->all_next) {
-        check_node(x, c);
-        n_node++;
-        n_token += c->n;
-        n_child += (size_t)c->n_child;
+    assert(v->n > 0 && v->from == node_end(v->parent) && v->n <= v->cap && node_n_page(v) <= v->cap_page);
+    assert(node_child(x, v->parent, v->ids[0]) == v);
+    assert(v->last_used <= v->parent->last_used || v->parent == &x->root);
+    assert((v->heap_at > 0) == (!v->first_child && !v->n_pin));
+    assert(!v->heap_at || x->heap[v->heap_at - 1] == v);
+    size_t pos = v->from;
+    for (size_t i = 0; i < v->n_snap; i++) {
+        assert(v->snaps[i].pos > pos && v->snaps[i].pos <= node_end(v));
+        pos = v->snaps[i].pos;
     }
-    assert(n_node == x->n_node && n_token == x->stats.n_token && n_child + (size_t)x->root.n_child == n_node);
-    (void)n_token;
-    (void)n_child;
+    int n_pin = v->n_pin;
+    for (const struct prefix_node *c = v->first_child; c; c = c->next) {
+        assert(c->parent == v && (c->prev ? c->prev->next : v->first_child) == c);
+        n_pin += c->n_pin_below;
+    }
+    assert(n_pin == v->n_pin_below);
+    for (int p = 0; p < x->plan.n_pool; p++)
+        for (size_t i = 0; x->plan.pool[p].kind == KEEP_FULL && i < node_n_page(v); i++)
+            assert(v->page[p][i] >= 0);
+}
+
+static void check_page(struct prefix *x, int pool, int32_t page, size_t *sum)
+{
+    assert(x->mark[pool][page] == x->held[pool][page]);
+    assert(x->held[pool][page] <= pages_refs(x->pages, pool, page));
+    (void)sum;
+}
+
+static void clear_page(struct prefix *x, int pool, int32_t page, size_t *sum)
+{
+    if (x->mark[pool][page])
+        *sum += pages_page_bytes(x->pages, pool);
+    x->mark[pool][page] = 0;
+}
+
+void prefix_check(struct prefix *x)
+{
+    size_t n_node = 0, n_token = 0, n_leaf = 0, bytes = 0;
+    for (const struct prefix_node *v = node_next(x, &x->root); v; v = node_next(x, v)) {
+        check_node(x, v);
+        n_node++;
+        n_token += v->n;
+        n_leaf += v->heap_at > 0;
+        each_page(x, v, count_page, NULL);
+    }
+    for (const struct prefix_node *v = node_next(x, &x->root); v; v = node_next(x, v))
+        each_page(x, v, check_page, NULL);
+    for (const struct prefix_node *v = node_next(x, &x->root); v; v = node_next(x, v))
+        each_page(x, v, clear_page, &bytes);
+    assert(n_node == x->stats.n_node && n_token == x->stats.n_token && bytes == x->stats.bytes);
+    assert(n_leaf == x->n_heap && !x->root.n_pin);
+    for (size_t i = 1; i < x->n_heap; i++) {
+        const struct prefix_node *a = x->heap[(i - 1) / 2], *b = x->heap[i];
+        assert(a->last_used < b->last_used || (a->last_used == b->last_used && a->serial < b->serial));
+    }
 }

@@ -51,23 +51,26 @@ void prefix_unpin(struct prefix *x, struct prefix_node *node); /* NULL is fine *
 /* Makes ids[0..n) known, with the pages that hold them: pages[pool][pos / KV_PAGE_TOK] for full pools and windows (-1 where a window
  * has let go of it); takes references of its own. What the tree knows already stays as it is. `snapshot[pool]`: of state pools, the
  * page with the state after n tokens, -1: none. Returns the node where ids ends, pinned; `pin`, the one of an earlier call for the same
- * sequence (or NULL), is unpinned. */
+ * sequence (or NULL), is unpinned. Where memory for the records is out the tree learns less: the node may end earlier, or be NULL. */
 struct prefix_node *prefix_insert(struct prefix *x, const int32_t *ids, size_t n, const int32_t *const *pages,
                                   const int32_t *snapshot, struct prefix_node *pin);
 
 /* Evicts until at least `bytes` more are free, or nothing is left whose eviction frees anything; returns the bytes that became free. What a
  * running sequence holds, too, stays. */
 size_t prefix_evict(struct prefix *x, size_t bytes);
+/* Bytes that eviction could free now; more than it would where somebody else holds a page behind others. Walks the tree. */
+size_t prefix_evictable(struct prefix *x);
 void prefix_clear(struct prefix *x); /* evicts everything unpinned */
 
 struct prefix_stats {
     size_t n_node, n_token;
-    size_t bytes; /* of pages that only the tree holds, or that it shares */
+    size_t bytes; /* of pages that it holds, alone or with others */
     uint64_t n_lookup, n_hit_tokens, n_asked_tokens, n_evicted_tokens;
 };
 struct prefix_stats prefix_stats(const struct prefix *x);
 
 /* For tests: walks the whole tree and aborts where an invariant is broken. */
-void prefix_check(const struct prefix *x);
+void prefix_check(struct prefix *x);
+int prefix_page_refs(const struct prefix *x, int pool, int32_t page); /* references on a page that are the tree's */
 
 #endif

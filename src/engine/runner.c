@@ -478,6 +478,7 @@ void runner_stats(const struct runner *r, struct engine_stats *out)
     out->kv_used_bytes = pages_used_bytes(batch_pages(r->batch));
     out->kv_tree_bytes = t.bytes;
     out->tree_tokens = t.n_token;
+    out->tree_evicted_tokens = t.n_evicted_tokens;
     out->cached_tokens = batch_cached_tokens(r->batch);
     out->n_preempted = batch_n_preempted(r->batch);
     if (!r->shelf)

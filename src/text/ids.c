@@ -40,3 +40,14 @@ void ids_deinit(struct ids *a)
     mem_free(a->v);
     *a = (struct ids){ 0 };
 }
+
+size_t ids_common(const int32_t *a, const int32_t *b, size_t n)
+{
+    enum { STRIDE = 64 };
+    size_t i = 0;
+    while (i + STRIDE <= n && !memcmp(a + i, b + i, STRIDE * sizeof *a))
+        i += STRIDE;
+    while (i < n && a[i] == b[i])
+        i++;
+    return i;
+}

@@ -14,5 +14,7 @@ struct ids {
 void ids_add(struct ids *a, int32_t id);
 void ids_append(struct ids *a, const int32_t *v, size_t n);
 void ids_deinit(struct ids *a);
+/* How many of the first n of a and b are the same, from the first on. */
+size_t ids_common(const int32_t *a, const int32_t *b, size_t n);
 
 #endif

@@ -28,14 +28,14 @@
 
 #define MODEL "models/octet-mini"
 
-enum { N_PROMPT = 12, N_ANSWER = 24, N_TOP = 3 };
+enum { N_PROMPT = 12, N_ANSWER = 24, N_LONG = 200, N_TOP = 3 };
 
 /* What one prompt must give. */
 struct outcome {
     struct ids ids;
     struct buf text;
-    double logprob[N_ANSWER];
-    struct sampler_top top[N_ANSWER * N_TOP];
+    double logprob[N_LONG];
+    struct sampler_top top[N_LONG * N_TOP];
     enum answer_finish finish;
     struct engine_figures figures;
     size_t n_progress;
@@ -121,7 +121,7 @@ static bool take(struct outcome *o, const struct engine_event *ev)
     o->n_progress += ev->kind == ENGINE_PROGRESS;
     buf_str(&o->text, ev->text);
     if (ev->kind == ENGINE_TOKEN) {
-        assert_true(n < N_ANSWER);
+        assert_true(n < N_LONG);
         assert_int_equal(ev->n_top, N_TOP);
         o->logprob[n] = ev->logprob;
         memcpy(o->top + n * N_TOP, ev->top, N_TOP * sizeof *ev->top);
@@ -149,9 +149,8 @@ static void outcome_deinit(struct outcome *o)
     buf_deinit(&o->text);
 }
 
-static void assert_same(const struct outcome *o, int i)
+static void assert_equal(const struct outcome *o, const struct outcome *want, int i)
 {
-    const struct outcome *want = &world.alone[world.precision][i];
     bool same =
         o->ids.n == want->ids.n && o->finish == want->finish && str_eq(buf_view(&o->text), buf_view(&want->text));
     for (size_t k = 0; same && k < want->ids.n; k++) {
@@ -165,6 +164,11 @@ static void assert_same(const struct outcome *o, int i)
     if (!same)
         fail_msg("prompt %d has another answer than alone: \"%s\", alone \"%s\" (seed %llu)", i, o->text.p,
                  want->text.p, (unsigned long long)world.seed);
+}
+
+static void assert_same(const struct outcome *o, int i)
+{
+    assert_equal(o, &world.alone[world.precision][i], i);
 }
 
 /* Submits the prompts in random order, `n_at_once` at a time, `n` altogether, and some that are cancelled; checks every answer. */
@@ -240,23 +244,66 @@ static void guesses_change_nothing(void **state)
     engine_close(g);
 }
 
-/* Memory for little more than one long prompt: everything is evicted, and running sequences give way. */
-static void eviction_and_preemption_change_nothing(void **state)
+/* Bytes for the pages of n tokens and some more. */
+static uint64_t memory_for(size_t n_tok, size_t more_pages)
+{
+    struct engine *g = open_engine(&(struct engine_opts){ 0 });
+    size_t page = model_kv_bytes_per_token(engine_model(g)) * KV_PAGE_TOK;
+    engine_close(g);
+    return page * ((n_tok + KV_PAGE_TOK - 1) / KV_PAGE_TOK + more_pages);
+}
+
+/* Memory for little more than one long prompt: everything is evicted again and again. */
+static void eviction_changes_nothing(void **state)
 {
     (void)state;
     struct engine_stats s;
-    struct engine *probe = open_engine(&(struct engine_opts){ 0 });
-    size_t longest = 0, page = model_kv_bytes_per_token(engine_model(probe)) * KV_PAGE_TOK;
-    engine_close(probe);
+    size_t longest = 0;
     for (int i = 0; i < N_PROMPT; i++)
         longest = MAX(longest, world.prompts[i].n);
-    struct engine *g =
-        open_engine(&(struct engine_opts){ .kv_memory = page * ((longest + N_ANSWER) / KV_PAGE_TOK + 3) });
+    struct engine *g = open_engine(&(struct engine_opts){ .kv_memory = memory_for(longest + N_ANSWER, 3) });
     storm(g, 60, 8, 3);
     engine_stats(g, &s);
-    assert_true(s.n_preempted > 0);
-    assert_true(s.kv_used_bytes <= s.kv_bytes);
+    assert_true(s.kv_used_bytes <= s.kv_bytes && s.tree_evicted_tokens > 0);
     engine_close(g);
+}
+
+/* Four answers of 200 tokens where there is room for little more than one: those that came last give way and go on later. */
+static void preemption_changes_nothing(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    struct outcome alone[N], together[N];
+    struct request *r[N];
+    struct err e = ERR_INIT;
+    struct engine_stats s;
+    memset(alone, 0, sizeof alone);
+    memset(together, 0, sizeof together);
+    for (int tight = 0; tight < 2; tight++) {
+        const struct engine_opts o = { .no_prefix_cache = !tight,
+                                       .no_draft = !tight,
+                                       .max_running = tight ? 0 : 1,
+                                       .kv_memory = tight ? memory_for(world.prompts[2 * N].n + N_LONG, 2) : 0 };
+        struct engine *g = open_engine(&o);
+        for (int i = 0; i < N; i++) {
+            struct engine_request q = ask(2 * i);
+            q.answer.max_tokens = N_LONG;
+            q.answer.n_eos = 0;
+            if (engine_submit(g, &r[i], &q, &e))
+                fail_msg("%s", e.msg);
+        }
+        for (int i = 0; i < N; i++)
+            finish(tight ? &together[i] : &alone[i], r[i]);
+        engine_stats(g, &s);
+        assert_true(tight ? s.n_preempted > 0 : s.n_preempted == 0);
+        engine_close(g);
+    }
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(alone[i].ids.n, N_LONG);
+        assert_equal(&together[i], &alone[i], 2 * i);
+        outcome_deinit(&alone[i]);
+        outcome_deinit(&together[i]);
+    }
 }
 
 static void remove_tree(const char *dir)
@@ -371,7 +418,7 @@ static void answers_go_on_during_a_long_prompt(void **state)
     struct ids longer = { 0 };
     struct engine_event ev;
     struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000, .no_draft = true });
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 3; i++)
         for (int k = 0; k < N_PROMPT; k++)
             ids_append(&longer, world.prompts[(i + k) % N_PROMPT].v, world.prompts[(i + k) % N_PROMPT].n);
     struct engine_request q = ask(0), p = ask(1);
@@ -592,7 +639,8 @@ int main(void)
         ON_BOTH_PATHS(answers_in_a_batch_are_those_alone),
         ON_BOTH_PATHS(shared_prefixes_change_nothing_but_the_work),
         ON_BOTH_PATHS(guesses_change_nothing),
-        ON_BOTH_PATHS(eviction_and_preemption_change_nothing),
+        ON_BOTH_PATHS(eviction_changes_nothing),
+        ON_BOTH_PATHS(preemption_changes_nothing),
         ON_BOTH_PATHS(prefixes_come_back_from_disk),
         cmocka_unit_test_setup(damaged_blocks_are_left_out, use_int8),
         cmocka_unit_test_setup(a_cancelled_prompt_stays_known, use_int8),

@@ -72,16 +72,16 @@ static void ask(struct reader *r, const struct json *row, const struct ids *prom
     read_ids(&want, row, "greedy");
     const struct generate_request req = { .prompt = prompt->v,
                                           .n_prompt = prompt->n,
-                                          .sampling = sampling_greedy,
-                                          .eos = c->eos,
-                                          .n_eos = c->n_eos,
-                                          .max_tokens = want.n + (json_bool(json_get(row, "stopped")) ? 1 : 0),
+                                          .answer.sampling = sampling_greedy,
+                                          .answer.eos = c->eos,
+                                          .answer.n_eos = c->n_eos,
+                                          .answer.max_tokens = want.n + (json_bool(json_get(row, "stopped")) ? 1 : 0),
                                           .on_text = on_text,
                                           .arg = &text };
     if (seq_new(&seq, r->model, prompt->n + want.n + 1, &e) || generate(&res, seq, r->tok, &req, &e))
         fail_msg("%s", e.msg);
     same_ids("answer", name.p, &res.ids, &want);
-    assert_int_equal(res.finish == GENERATE_EOS, json_bool(json_get(row, "stopped")));
+    assert_int_equal(res.finish == ANSWER_EOS, json_bool(json_get(row, "stopped")));
     assert_string_equal(buf_view(&text).p, json_str(json_get(row, "text")).p);
     print_message("%s: %5zu tokens, answer of %zu\n", name.p, prompt->n, want.n);
     r->n_asked++;
