@@ -71,7 +71,8 @@ static int measure(struct engine *g, const struct bench_throughput *c, int n, st
     int rc = 0;
     for (int i = 0; i < n && !rc; i++) {
         struct ids prompt = { 0 };
-        bench_ids(&prompt, (size_t)c->n_prompt, (uint64_t)(n * 1000 + i), model_config(engine_model(g))->n_vocab);
+        bench_ids(&prompt, (size_t)c->n_prompt, (uint64_t)n * 1000 + (uint64_t)i,
+                  model_config(engine_model(g))->n_vocab);
         const struct engine_request q = {
             .prompt = prompt.v,
             .n_prompt = prompt.n,

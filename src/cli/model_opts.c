@@ -15,9 +15,8 @@ void model_cli_init(struct model_cli *c)
         .kv_type = KV_TYPE_N,
         .table = { OPT_INT('t', "threads", &c->n_threads, 1, MAX_THREADS, "N",
                            "compute threads (one for each processor)"),
-                   OPT_CHOICE(
-                       0, "precision", &c->precision, "int8|f32",
-                       "int8: activations in 8 bits, fast; f32: the exact path (int8)"),
+                   OPT_CHOICE(0, "precision", &c->precision, "int8|f32",
+                              "int8: activations in 8 bits, fast; f32: the exact path (int8)"),
                    OPT_CHOICE(0, "kv-type", &c->kv_type, "f16|bf16|q8|f32",
                               "how keys and values are kept; q8: in 8.5 bits (f16; f32 with --precision f32)"),
                    OPT_STRING(0, "isa", &c->isa, "NAME",

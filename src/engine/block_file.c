@@ -95,7 +95,7 @@ struct store_key block_key(const struct block_form *f, const struct store_key *p
 
 static void name_of(const struct store_key *key, char out[NAME_CHARS + 1])
 {
-    for (int i = 0; i < KEY_BYTES; i++)
+    for (size_t i = 0; i < KEY_BYTES; i++)
         snprintf(out + 2 * i, 3, "%02x", key->b[i]);
 }
 
@@ -155,8 +155,9 @@ static void put_header(uint8_t h[HEADER_BYTES], const struct block *b)
     put(h + AT_N_TOKEN, f->n_token, 8);
     put(h + AT_N_POOL, (uint64_t)f->n_pool, 8);
     for (int p = 0; p < f->n_pool; p++) {
-        put(h + AT_POOLS + 16 * p, (uint64_t)f->n_page[p], 8);
-        put(h + AT_POOLS + 16 * p + 8, f->page_bytes[p], 8);
+        uint8_t *pool = h + AT_POOLS + 16 * (size_t)p;
+        put(pool, (uint64_t)f->n_page[p], 8);
+        put(pool + 8, f->page_bytes[p], 8);
     }
 }
 

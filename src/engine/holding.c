@@ -185,8 +185,10 @@ void holding_slide(const struct holding *h, struct batch_seq *s)
 void holding_release(const struct holding *h, struct batch_seq *s)
 {
     for (int p = 0; p < h->o->keep.n_pool; p++) {
-        for (size_t i = 0; i < s->n_page[p]; i++)
-            set(h, s, p, i, -1);
+        const int32_t *page = s->page[p]; /* NULL: it could not be had */
+        for (size_t i = 0; page && i < s->n_page[p]; i++)
+            if (page[i] >= 0)
+                pages_unref(h->pages, p, page[i]);
         s->n_page[p] = 0;
     }
     s->n_done = 0;

@@ -77,7 +77,7 @@ static void free_request(struct request *r)
     draft_free(r->draft);
     ids_deinit(&r->prompt);
     mem_free(r->bias);
-    for (size_t i = 0; i < r->cap; i++)
+    for (size_t i = 0; r->queue && i < r->cap; i++)
         clear_event(&r->queue[i]);
     clear_event(&r->current);
     mem_free(r->queue);
@@ -112,17 +112,15 @@ static void fill(struct request_event *to, const struct engine_event *ev)
 
 bool request_emit(struct request *r, const struct engine_event *ev)
 {
-    bool last = ev->kind == ENGINE_FINISH || ev->kind == ENGINE_ERROR, fits = true;
+    bool last = ev->kind == ENGINE_FINISH || ev->kind == ENGINE_ERROR;
     pthread_mutex_lock(&r->mu);
-    struct request_event *tail = r->n ? &r->queue[(r->head + r->n - 1) % r->cap] : NULL;
-    if (ev->kind == ENGINE_PROGRESS && tail && tail->e.kind == ENGINE_PROGRESS) {
-        fill(tail, ev);
-    } else if (r->n + 1 < r->cap || last) {
-        fill(&r->queue[(r->head + r->n++) % r->cap], ev);
+    size_t newest = (r->head + r->n + r->cap - 1) % r->cap;
+    bool replaces = ev->kind == ENGINE_PROGRESS && r->n && r->queue[newest].e.kind == ENGINE_PROGRESS;
+    bool fits = replaces || last || r->n + 1 < r->cap;
+    if (fits) {
+        fill(&r->queue[replaces ? newest : (r->head + r->n++) % r->cap], ev);
         r->over = last;
         pthread_cond_signal(&r->ready);
-    } else {
-        fits = false;
     }
     pthread_mutex_unlock(&r->mu);
     return fits;

@@ -32,9 +32,7 @@ struct model_pass {
     int n_row;
 };
 
-const struct model_opts model_opts_default = { .precision = PRECISION_INT8,
-                                               .kv_type = KV_TYPE_N,
-                                               .isa_mask = CPU_ALL };
+const struct model_opts model_opts_default = { .precision = PRECISION_INT8, .kv_type = KV_TYPE_N, .isa_mask = CPU_ALL };
 
 static int read_checkpoint(struct model *m, const char *path, struct err *e)
 {

@@ -17,10 +17,10 @@ struct model;
 
 struct model_opts {
     enum precision precision;
-    enum kv_type kv_type;     /* of stored keys and values; KV_TYPE_N: f16 or, with PRECISION_F32, f32 */
-    int n_threads;            /* 0: one for each processor */
-    unsigned isa_mask;        /* instruction sets allowed, CPU_ALL for all */
-    int chunk;                /* most rows of one step; 0: MODEL_CHUNK */
+    enum kv_type kv_type; /* of stored keys and values; KV_TYPE_N: f16 or, with PRECISION_F32, f32 */
+    int n_threads;        /* 0: one for each processor */
+    unsigned isa_mask;    /* instruction sets allowed, CPU_ALL for all */
+    int chunk;            /* most rows of one step; 0: MODEL_CHUNK */
 };
 
 enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 64 };
@@ -37,7 +37,7 @@ const struct weights *model_weights(const struct model *m);
 const char *model_backend(const struct model *m);  /* "cpu avx512vnni, 2 threads, int8, f16 keys and values" */
 const char *model_numerics(const struct model *m); /* what decides the bits: "cpu avx512vnni int8 kv f16" */
 enum kv_type model_kv_type(const struct model *m);
-int model_max_rows(const struct model *m);         /* most rows of a step; at most MODEL_OUT_ROWS of them with logits */
+int model_max_rows(const struct model *m); /* most rows of a step; at most MODEL_OUT_ROWS of them with logits */
 size_t model_kv_bytes_per_token(const struct model *m);
 
 /* Pages for this model's layers. */
@@ -50,13 +50,13 @@ MUST_CHECK int model_forward(struct model *m, struct kv *kv, const struct step *
 /* The buffers of steps of up to n_row (at most model_max_rows) rows. */
 struct model_pass;
 MUST_CHECK int model_pass_new(struct model_pass **out, struct model *m, int n_row, struct err *e);
-void model_pass_free(struct model_pass *p);
+void model_pass_free(struct model_pass *b);
 
 /* model_forward in buffers of the caller's, with pauses: `pause` is called some 50 ms apart, between layers and parts of them. It may run
  * other steps in other buffers, which change nothing in this one. Where it returns true the step is given up: ERR_CANCELLED, and what its
  * rows would have written to the pages may be anything. `pause` NULL: none. */
 typedef bool model_pause_fn(void *arg);
-MUST_CHECK int model_forward_in(struct model *m, struct model_pass *p, struct kv *kv, const struct step *s,
+MUST_CHECK int model_forward_in(struct model *m, struct model_pass *b, struct kv *kv, const struct step *s,
                                 float *logits, model_pause_fn *pause, void *arg, struct err *e);
 
 #endif
