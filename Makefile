@@ -125,7 +125,7 @@ CLI = $(call TESTS,cli)
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
 # The prompts with known answers take minutes there and meet no code that the others do not.
 SANITIZED = $(UNIT) $(KERNEL) OCTET=$(B)/octet $(B)/tests/cli/test_bad_input $(filter-out tests/cli/test_answers.sh,$(SHELL_TESTS))
-THREADED = $(B)/tests/unit/test_pool $(B)/tests/kernel/test_ops
+THREADED = $(B)/tests/unit/test_pool $(B)/tests/unit/test_store $(B)/tests/unit/test_store_disk $(B)/tests/kernel/test_ops
 
 test-unit: $(UNIT) ## modules of base to cli
 	@$(RUNTESTS) $^

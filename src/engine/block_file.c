@@ -121,15 +121,9 @@ int block_dir_open(struct block_dir *d, const char *path, struct err *e)
         return err_set(e, ERR_ARG, "cache directory %s: found a file, expected a directory", path);
     if (access(path, R_OK | X_OK))
         return err_errno(e, "cache directory %s cannot be read", path);
-    char *probe = file_join(path, "write-probe");
-    int fd = open(probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    d->read_only = fd < 0;
+    d->read_only = access(path, W_OK) != 0;
     if (d->read_only)
         log_warn("cache directory %s cannot be written (%s): it is read only", path, strerror(errno));
-    else
-        close(fd);
-    unlink(probe);
-    mem_free(probe);
     return 0;
 }
 
@@ -211,39 +205,59 @@ static bool is_stale(const struct stat *st)
     return time(NULL) - st->st_mtime > STALE_SECONDS;
 }
 
-/* Looks at one file; calls fn if it is a block whose name fits its header. */
-static void scan_file(const struct block_dir *d, const char *path, const char *name, block_found_fn *fn, void *arg)
+/* Whether `name`, which lies in the directory `sub`, is one that we give: 32 hexadecimal digits, which begin with sub's, and an end. */
+static bool is_ours(const char *sub, const char *name)
 {
-    struct stat st;
+    return strspn(name, "0123456789abcdef") == NAME_CHARS && memcmp(name, sub, 2) == 0;
+}
+
+/* The header of a block whose name is NAME.kv, as far as it can be told without knowing the block. */
+static bool read_info(struct block_info *info, int fd, const char *name)
+{
     uint8_t h[HEADER_BYTES];
     char expected[NAME_CHARS + 1];
-    struct str n = str_from(name);
-    if (stat(path, &st) || !S_ISREG(st.st_mode))
-        return;
-    if (str_ends(n, STR(".part"))) {
-        if (is_stale(&st) && !d->read_only)
-            unlink(path);
-        return;
-    }
-    if (!str_ends(n, STR(".kv")))
-        return;
+    if (!read_all(fd, h, sizeof h) || memcmp(h, magic, sizeof magic) != 0)
+        return false;
+    memcpy(info->identity, h + AT_IDENTITY, STORE_ID_BYTES);
+    memcpy(info->key.b, h + AT_KEY, KEY_BYTES);
+    memcpy(info->parent.b, h + AT_PARENT, KEY_BYTES);
+    info->has_parent = get(h + AT_FLAGS, 4) & 1;
+    name_of(&info->key, expected);
+    return memcmp(name, expected, NAME_CHARS) == 0;
+}
+
+static void scan_block(const struct block_dir *d, const char *path, const char *name, const struct stat *st,
+                       block_found_fn *fn, void *arg)
+{
+    struct block_info info = { .bytes = (uint64_t)st->st_size,
+                               .changed_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && read_all(fd, h, sizeof h);
-    if (fd >= 0)
-        close(fd);
-    struct block_info info = { .bytes = (uint64_t)st.st_size,
-                               .changed_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec };
-    if (ok) {
-        memcpy(info.key.b, h + AT_KEY, KEY_BYTES);
-        memcpy(info.parent.b, h + AT_PARENT, KEY_BYTES);
-        info.has_parent = get(h + AT_FLAGS, 4) & 1;
-        name_of(&info.key, expected);
-        ok = memcmp(h, magic, sizeof magic) == 0 && str_eqz(str_sub(n, 0, n.n - 3), expected);
+    if (fd < 0) {
+        log_warn("%s cannot be opened (%s): the block is left out", path, strerror(errno));
+        return;
     }
-    if (ok)
+    bool ok = read_info(&info, fd, name);
+    close(fd);
+    if (ok) {
         fn(arg, &info);
-    else
-        log_warn("%s: not a block of a KV cache, left out", path);
+        return;
+    }
+    log_warn("%s is damaged or short: the block is left out", path);
+    if (!d->read_only)
+        unlink(path);
+}
+
+/* Looks at the file `name` in the directory `sub`. */
+static void scan_file(const struct block_dir *d, const char *sub, const char *path, const char *name,
+                      block_found_fn *fn, void *arg)
+{
+    struct stat st;
+    if (!is_ours(sub, name) || lstat(path, &st) || !S_ISREG(st.st_mode))
+        return;
+    if (strcmp(name + NAME_CHARS, ".kv") == 0)
+        scan_block(d, path, name, &st, fn, arg);
+    else if (str_ends(str_from(name), STR(".part")) && is_stale(&st) && !d->read_only)
+        unlink(path);
 }
 
 int block_dir_scan(struct block_dir *d, block_found_fn *fn, void *arg, struct err *e)
@@ -259,7 +273,7 @@ int block_dir_scan(struct block_dir *d, block_found_fn *fn, void *arg, struct er
         if (strlen(subs[i]) == 2 && file_is_dir(sub) && !file_list(&names, &n_name, sub, &own)) {
             for (size_t j = 0; j < n_name; j++) {
                 char *path = file_join(sub, names[j]);
-                scan_file(d, path, names[j], fn, arg);
+                scan_file(d, subs[i], path, names[j], fn, arg);
                 mem_free(path);
             }
             file_list_free(names, n_name);
@@ -278,7 +292,9 @@ static int read_block(int fd, const struct block *b, const char *path, struct er
     uint8_t found[HEADER_BYTES], expected[HEADER_BYTES];
     uint8_t *found_ids = xmalloc(f->n_token * 4), *ids = id_bytes(f, b->ids);
     put_header(expected, b);
-    bool ok = read_all(fd, found, sizeof found) && read_all(fd, found_ids, f->n_token * 4);
+    struct stat st;
+    bool ok = !fstat(fd, &st) && (uint64_t)st.st_size == f->file_bytes && read_all(fd, found, sizeof found) &&
+              read_all(fd, found_ids, f->n_token * 4);
     /* Which block stood before is part of the key: what the file says of it need not be compared. */
     memcpy(expected + AT_FLAGS, found + AT_FLAGS, 4);
     memcpy(expected + AT_PARENT, found + AT_PARENT, KEY_BYTES);
@@ -329,9 +345,8 @@ int block_write(const struct block_dir *d, const struct block *b, struct err *e)
     snprintf(end, sizeof end, ".%ld.part", (long)getpid());
     char *part = path_of(d, &b->key, end, &sub), *path = path_of(d, &b->key, ".kv", NULL);
     int rc = 0;
-    if (mkdir(sub, 0700) && errno != EEXIST)
-        rc = err_errno(e, "%s cannot be made", sub);
-    int fd = rc ? -1 : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool made = !mkdir(sub, 0700) || errno == EEXIST;
+    int fd = made ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
     bool ok = fd >= 0 && write_block(fd, b);
     int why = errno;
     if (fd >= 0 && close(fd)) {
@@ -342,12 +357,11 @@ int block_write(const struct block_dir *d, const struct block *b, struct err *e)
         why = errno;
         ok = false;
     }
-    if (!ok && !rc) {
+    if (!ok) {
         rc = why == ENOSPC || why == EDQUOT ? ERR_LIMIT : ERR_IO;
         err_set(e, rc, "%s cannot be written: %s", part, strerror(why));
-    }
-    if (!ok)
         unlink(part);
+    }
     mem_free(part);
     mem_free(path);
     mem_free(sub);

@@ -42,14 +42,15 @@ void block_dir_close(struct block_dir *d);
 
 /* What a file's header says. */
 struct block_info {
+    uint8_t identity[STORE_ID_BYTES];
     struct store_key key, parent;
     bool has_parent;
     uint64_t bytes;
     int64_t changed_ns; /* when it was last written or read */
 };
 typedef void block_found_fn(void *arg, const struct block_info *info);
-/* Every block in the directory, of whatever identity. Leftovers of writes that were killed are removed if nobody has touched them for an
- * hour. */
+/* Every block in the directory, of whatever identity. Removed with a warning: what has the name of a block but not its header. Leftovers of
+ * writes that were killed are removed if nobody has touched them for an hour. */
 MUST_CHECK int block_dir_scan(struct block_dir *d, block_found_fn *fn, void *arg, struct err *e);
 
 struct block {

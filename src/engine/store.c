@@ -2,7 +2,7 @@
  *
  * The index is made from the files' headers when the directory is opened, and kept from then on; what other processes add is not seen, and
  * what they remove is noticed when it cannot be read. Blocks know their parents, so that eviction takes leaves alone: a block
- * without its parent could never be found again.
+ * without its parent cannot be found. Where a parent is lost nevertheless, those behind it stay: it may be written again.
  * SPDX-License-Identifier: MIT */
 #include "engine/store.h"
 
@@ -26,6 +26,7 @@ struct entry {
     uint64_t used; /* larger: later; files found at the start have their date */
     int32_t n_child;
     bool has_parent, taken; /* taken: a slot of the table in use */
+    bool own;               /* of this identity */
     bool writing;           /* not on disk yet */
 };
 
@@ -56,9 +57,10 @@ struct store {
     /* Guarded by mu. */
     struct entry *table; /* owned; [cap], open addressing, cap a power of two */
     size_t n, cap;
+    bool orphans; /* there may be blocks whose parents are missing */
     uint64_t clock;
     struct list reads, writes, finished;
-    int n_queued; /* writes */
+    int n_queued; /* writes that were not finished: as many entries are not on disk */
     bool busy, stop;
     struct store_stats stats;
     int64_t complained_ns;
@@ -104,7 +106,13 @@ static void grow(struct store *s)
     mem_free(old);
 }
 
-static void add(struct store *s, const struct entry *x)
+static struct entry *parent_of(const struct store *s, const struct entry *x)
+{
+    return x->has_parent ? find(s, &x->parent) : NULL;
+}
+
+/* Its children are not counted. */
+static struct entry *add(struct store *s, const struct entry *x)
 {
     if (2 * (s->n + 1) > s->cap)
         grow(s);
@@ -112,19 +120,27 @@ static void add(struct store *s, const struct entry *x)
     *to = *x;
     to->taken = true;
     s->n++;
-    s->stats.bytes += x->bytes;
-    struct entry *parent = x->has_parent ? find(s, &x->parent) : NULL;
-    if (parent)
-        parent->n_child++;
+    s->stats.bytes += x->writing ? 0 : x->bytes;
+    return to;
+}
+
+/* What lost its parent finds it again. */
+static void adopt(struct store *s, struct entry *parent)
+{
+    for (size_t i = 0; s->orphans && i < s->cap; i++) {
+        const struct entry *x = &s->table[i];
+        parent->n_child += x->taken && parent_of(s, x) == parent;
+    }
 }
 
 /* Takes an entry out and closes the gap that it leaves in its run of slots. */
 static void take_out(struct store *s, const struct entry *x)
 {
-    struct entry *parent = x->has_parent ? find(s, &x->parent) : NULL;
+    struct entry *parent = parent_of(s, x);
     if (parent)
         parent->n_child--;
-    s->stats.bytes -= x->bytes;
+    s->orphans = s->orphans || x->n_child > 0;
+    s->stats.bytes -= x->writing ? 0 : x->bytes;
     s->n--;
     size_t gap = (size_t)(x - s->table);
     s->table[gap].taken = false;
@@ -138,14 +154,12 @@ static void take_out(struct store *s, const struct entry *x)
     }
 }
 
-/* The block and all before it were used now. */
+/* The block and all before it were used now. Files may claim that they descend from themselves: nothing is touched twice. */
 static void touch(struct store *s, struct entry *x)
 {
     s->clock++;
-    while (x) {
+    for (; x && x->used != s->clock; x = parent_of(s, x))
         x->used = s->clock;
-        x = x->has_parent ? find(s, &x->parent) : NULL;
-    }
 }
 
 static struct entry *least_used(const struct store *s)
@@ -159,14 +173,16 @@ static struct entry *least_used(const struct store *s)
     return worst;
 }
 
-/* Removes blocks until `bytes` more fit. Called with mu held; files go while it is, which takes microseconds each. */
-static void make_room(struct store *s, uint64_t bytes)
+/* Removes blocks until no more than `bytes` are left; false if that cannot be. Called with mu held; files go while it is, which takes
+ * microseconds each. */
+static bool shrink_to(struct store *s, uint64_t bytes)
 {
     struct entry *x;
-    while (s->stats.bytes + bytes > s->limit && (x = least_used(s))) {
+    while (s->stats.bytes > bytes && (x = least_used(s))) {
         block_remove(&s->dir, &x->key);
         take_out(s, x);
     }
+    return s->stats.bytes <= bytes;
 }
 
 /* --- the thread ---------------------------------------------------------------------------------------------------------------------- */
@@ -224,7 +240,7 @@ static void do_read(struct store *s, struct job *j)
         block_remove(&s->dir, &j->key);
     pthread_mutex_lock(&s->mu);
     struct entry *x = find(s, &j->key);
-    if (rc && x)
+    if (rc && x && !x->writing)
         take_out(s, x);
     else if (x)
         touch(s, x);
@@ -235,40 +251,54 @@ static void do_read(struct store *s, struct job *j)
     j->done.ok = rc == 0;
 }
 
+/* Whether the block may be written: those before it are there, and it fits the limit. Where they are not, or those that take the room are
+ * the ones before it, it is dropped without a word. */
+static bool has_room(struct store *s, const struct job *j)
+{
+    pthread_mutex_lock(&s->mu);
+    bool ok = (!j->has_parent || find(s, &j->parent)) && shrink_to(s, s->limit - s->form.file_bytes);
+    pthread_mutex_unlock(&s->mu);
+    return ok;
+}
+
+static int write_block(struct store *s, const struct job *j, struct err *e)
+{
+    struct block b = block_of(s, j);
+    int rc = block_write(&s->dir, &b, e);
+    if (rc != ERR_LIMIT)
+        return rc;
+    /* The disk is full before the limit is reached. */
+    uint64_t two = 2 * s->form.file_bytes;
+    pthread_mutex_lock(&s->mu);
+    shrink_to(s, s->stats.bytes > two ? s->stats.bytes - two : 0);
+    pthread_mutex_unlock(&s->mu);
+    err_clear(e);
+    return block_write(&s->dir, &b, e);
+}
+
 static void do_write(struct store *s, struct job *j)
 {
     struct err e = ERR_INIT;
-    struct block b = block_of(s, j);
-    pthread_mutex_lock(&s->mu);
-    make_room(s, 0);
-    pthread_mutex_unlock(&s->mu);
+    bool fits = has_room(s, j);
     int64_t start = clock_ns();
-    int rc = block_write(&s->dir, &b, &e);
-    if (rc == ERR_LIMIT) { /* the disk is full before the limit is reached */
-        pthread_mutex_lock(&s->mu);
-        uint64_t limit = s->limit;
-        s->limit = s->stats.bytes > 2 * s->form.file_bytes ? s->stats.bytes - 2 * s->form.file_bytes : 0;
-        make_room(s, 0);
-        s->limit = limit;
-        pthread_mutex_unlock(&s->mu);
-        err_clear(&e);
-        rc = block_write(&s->dir, &b, &e);
-    }
+    int rc = fits ? write_block(s, j, &e) : 0;
     int64_t ns = clock_ns() - start;
     if (rc)
         complain(s, &e);
+    j->done.ok = fits && !rc;
     pthread_mutex_lock(&s->mu);
     struct entry *x = find(s, &j->key);
-    if (rc && x)
+    if (!j->done.ok) {
         take_out(s, x);
-    else if (x)
+    } else {
         x->writing = false;
+        s->stats.bytes += x->bytes;
+        s->stats.write_bytes += x->bytes;
+    }
     s->stats.n_failed += rc != 0;
-    s->stats.write_bytes += rc ? 0 : s->form.file_bytes;
     s->stats.write_ns += ns;
     s->n_queued--;
     pthread_mutex_unlock(&s->mu);
-    j->done.ok = rc == 0;
 }
 
 static void *work(void *arg)
@@ -316,8 +346,9 @@ static void found(void *arg, const struct block_info *info)
                              .parent = info->parent,
                              .has_parent = info->has_parent,
                              .bytes = info->bytes,
-                             .used = (uint64_t)info->changed_ns };
-    if (s->cap && find(s, &x.key))
+                             .own = memcmp(info->identity, s->form.identity, STORE_ID_BYTES) == 0,
+                             .used = (uint64_t)MAX(info->changed_ns, 0) };
+    if (find(s, &x.key))
         return;
     add(s, &x);
     s->clock = MAX(s->clock, x.used);
@@ -326,13 +357,12 @@ static void found(void *arg, const struct block_info *info)
 /* Children may have been found before their parents. */
 static void count_children(struct store *s)
 {
-    for (size_t i = 0; i < s->cap; i++)
-        s->table[i].n_child = 0;
     for (size_t i = 0; i < s->cap; i++) {
         const struct entry *x = &s->table[i];
-        struct entry *parent = x->taken && x->has_parent ? find(s, &x->parent) : NULL;
+        struct entry *parent = x->taken ? parent_of(s, x) : NULL;
         if (parent)
             parent->n_child++;
+        s->orphans = s->orphans || (x->taken && x->has_parent && !parent);
     }
 }
 
@@ -362,7 +392,7 @@ int store_open(struct store **out, const struct store_opts *o, struct err *e)
     pthread_cond_init(&s->wake, NULL);
     pthread_cond_init(&s->idle, NULL);
     if (!s->dir.read_only)
-        make_room(s, 0);
+        shrink_to(s, s->limit);
     if (pthread_create(&s->thread, NULL, work, s)) {
         block_dir_close(&s->dir);
         mem_free(s->table);
@@ -453,7 +483,8 @@ bool store_write(struct store *s, const struct store_key *key, const struct stor
                  uint8_t *const *const *src, void *tag)
 {
     pthread_mutex_lock(&s->mu);
-    bool wanted = !s->dir.read_only && s->n_queued < QUEUE_MAX && !find(s, key) && s->form.file_bytes <= s->limit;
+    bool wanted = !s->dir.read_only && s->n_queued < QUEUE_MAX && !find(s, key) && (!parent || find(s, parent)) &&
+                  s->form.file_bytes <= s->limit;
     if (wanted) {
         struct job *j = job_new(s, key, ids, src, tag);
         j->write = j->done.write = true;
@@ -465,8 +496,11 @@ bool store_write(struct store *s, const struct store_key *key, const struct stor
                                  .has_parent = j->has_parent,
                                  .bytes = s->form.file_bytes,
                                  .used = ++s->clock,
+                                 .own = true,
                                  .writing = true };
-        add(s, &x);
+        adopt(s, add(s, &x));
+        if (parent)
+            find(s, parent)->n_child++;
         append(&s->writes, j);
         s->n_queued++;
         pthread_cond_signal(&s->wake);
@@ -500,7 +534,7 @@ struct store_stats store_stats(struct store *s)
 {
     pthread_mutex_lock(&s->mu);
     struct store_stats stats = s->stats;
-    stats.n_block = s->n;
+    stats.n_block = s->n - (size_t)s->n_queued;
     pthread_mutex_unlock(&s->mu);
     return stats;
 }
@@ -509,11 +543,14 @@ void store_clear(struct store *s)
 {
     store_drain(s);
     pthread_mutex_lock(&s->mu);
-    for (size_t i = 0; i < s->cap; i++)
-        if (s->table[i].taken)
-            block_remove(&s->dir, &s->table[i].key);
-    memset(s->table, 0, s->cap * sizeof *s->table);
-    s->n = 0;
-    s->stats.bytes = 0;
+    for (size_t i = 0; i < s->cap;) {
+        struct entry *x = &s->table[i];
+        if (!x->taken || !x->own) {
+            i++;
+            continue;
+        }
+        block_remove(&s->dir, &x->key);
+        take_out(s, x); /* another may lie in this slot now */
+    }
     pthread_mutex_unlock(&s->mu);
 }

@@ -2,8 +2,9 @@
  *
  * A block is STORE_BLOCK_PAGES full pages of every pool of kind full (and, with a window or a state, the pages that a sequence needs
  * to go on behind it), in one file. Its name is a hash of the checkpoint's identity, the tokens before the block and its own; the file
- * repeats all of these, and a checksum over everything: a file that is damaged, foreign or short is ignored with one log line
- * and removed. Files are written under another name, flushed and renamed, so that a kill at any moment leaves a usable directory.
+ * repeats all of these, and a checksum over everything: a file with such a name that is damaged, or of another length or model, is
+ * ignored with one log line and removed; what has another name is left alone. Files are written under another name, flushed and renamed,
+ * so that a kill at any moment leaves a usable directory.
  *
  *   DIR/0a/0a3f...e1.kv   header | token ids of the block | pages
  *
@@ -54,8 +55,8 @@ bool store_has(struct store *s, const struct store_key *key);
  * store_poll gives `tag` back with the result. */
 void store_read(struct store *s, const struct store_key *key, const int32_t *ids, uint8_t *const *const *dst,
                 void *tag);
-/* Writes it likewise unless it is there already (false: it is, or the queue is full; nothing will be polled). `parent`: the block before it;
- * NULL: none. */
+/* Writes it likewise. `parent`: the block before it; NULL: none. False, and nothing will be polled: it is there already, its parent neither
+ * is nor is being written, or the queue is full. A block for which only those before it could make room is polled with ok false. */
 MUST_CHECK bool store_write(struct store *s, const struct store_key *key, const struct store_key *parent,
                             const int32_t *ids, uint8_t *const *const *src, void *tag);
 
