@@ -18,7 +18,8 @@ struct draft;
 
 struct draft *draft_new(void);
 void draft_free(struct draft *d);
-/* Follows the sequence: ids[0..n) is all of it; what was seen before is not read again (unless n became smaller: then it starts anew). */
+/* Follows the sequence: ids[0..n) is all of it, borrowed until the next update. What was seen before is not entered again (unless n became
+ * smaller: then it starts anew). Where there is no memory for a larger table, the latest text is left out. */
 void draft_update(struct draft *d, const int32_t *ids, size_t n);
 /* Guesses at most `max` tokens into out [DRAFT_MAX]; returns how many. *match: length of the suffix that was found again, at most 255. */
 int draft_guess(const struct draft *d, int32_t *out, int max, int *match);
