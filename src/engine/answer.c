@@ -27,27 +27,33 @@ const char *answer_finish_name(enum answer_finish f)
 int answer_init(struct answer *a, const struct answer_opts *o, const struct tokenizer *tok, int n_vocab,
                 const int32_t *prompt, size_t n_prompt, struct err *e)
 {
-    *a = (struct answer){ .max_tokens = o->max_tokens, .logprobs = o->logprobs || o->n_top > 0, .n_top = o->n_top };
+    *a = (struct answer){ .max_tokens = o->max_tokens, .logprobs = o->logprobs || o->n_top > 0 };
     if (o->n_top < 0 || o->n_top > SAMPLER_TOP_MAX)
         return err_set(e, ERR_ARG, "top logprobs: found %d, expected 0 to %d", o->n_top, SAMPLER_TOP_MAX);
     if (!tok && o->n_stop)
         return err_set(e, ERR_ARG, "stop strings need a tokenizer");
-    int rc = stop_init(&a->stop, o->stops, o->n_stop, e);
-    if (rc)
-        return rc;
-    rc = sampler_new(&a->sampler, &o->sampling, n_vocab, e);
+    int rc = repeat_check(&o->repeat, e);
+    if (!rc)
+        rc = stop_init(&a->stop, o->stops, o->n_stop, e);
+    if (!rc)
+        rc = sampler_new(&a->sampler, &o->sampling, n_vocab, e);
     if (rc) {
         stop_deinit(&a->stop);
         return rc;
     }
+    a->eos = mem_try_calloc(MAX(o->n_eos, 1), sizeof *a->eos);
+    if (!a->eos) {
+        answer_deinit(a);
+        return err_set(e, ERR_NOMEM, "no memory for %zu tokens that end an answer", o->n_eos);
+    }
+    if (o->n_eos)
+        memcpy(a->eos, o->eos, o->n_eos * sizeof *a->eos);
+    a->n_eos = o->n_eos;
+    a->n_top = MIN(o->n_top, n_vocab);
     sampler_prompt(a->sampler, prompt, n_prompt);
     if (tok)
         detok_init(&a->detok, tok, !o->keep_special);
     repeat_init(&a->repeat, &o->repeat);
-    a->eos = xcalloc(MAX(o->n_eos, 1), sizeof *a->eos);
-    if (o->n_eos)
-        memcpy(a->eos, o->eos, o->n_eos * sizeof *a->eos);
-    a->n_eos = o->n_eos;
     return 0;
 }
 
@@ -75,6 +81,7 @@ static void deliver(struct answer *a)
 {
     if (stop_push(&a->stop, buf_view(&a->text), &a->piece))
         a->finish = ANSWER_STOP;
+    a->failed |= a->text.failed || a->piece.failed || a->stop.held.failed;
     buf_reset(&a->text);
 }
 
@@ -90,6 +97,7 @@ void answer_end(struct answer *a, enum answer_finish why)
     deliver(a);
     if (a->finish != ANSWER_STOP)
         stop_flush(&a->stop, &a->piece);
+    a->failed |= a->piece.failed;
 }
 
 /* Ends the answer behind a token whose text is in the piece already. */
@@ -101,6 +109,7 @@ static void end_behind(struct answer *a, enum answer_finish why)
     buf_str(&piece, buf_view(&a->piece));
     buf_deinit(&a->piece);
     a->piece = piece;
+    a->failed |= a->piece.failed;
 }
 
 int32_t answer_next(struct answer *a, const float *logits)

@@ -36,13 +36,13 @@ answer_finish_name(enum answer_finish f); /* "stop" for the first two ends, "len
 
 struct answer_opts {
     struct sampling sampling;
-    const int32_t *eos; /* borrowed for answer_new: copied */
+    const int32_t *eos; /* borrowed for answer_init: copied */
     size_t n_eos;
     const struct str *stops; /* texts that end the answer and are not part of it; copied */
     size_t n_stop;
     size_t max_tokens; /* 0: no limit of its own */
     bool keep_special; /* special tokens appear in the text */
-    int n_top;         /* top logprobs wanted: 0 to SAMPLER_TOP_MAX */
+    int n_top;         /* top logprobs wanted: 0 to SAMPLER_TOP_MAX; more than the vocabulary has are not given */
     bool logprobs;
     struct repeat_opts repeat; /* all zeros: off */
 };
@@ -57,6 +57,7 @@ struct answer {
     struct ids ids; /* the answer's tokens, without the one that ended it */
     enum answer_finish finish;
     struct buf piece; /* text that the last call completed; valid UTF-8 in whole characters */
+    bool failed;      /* memory for the text ran out: some of it is missing for good */
     struct buf text;  /* private: of the last token, before the stop strings */
     double logprob;   /* of the token drawn last */
     int n_top;
@@ -64,6 +65,7 @@ struct answer {
     bool logprobs;
 };
 
+/* On failure there is nothing to deinit. */
 MUST_CHECK int answer_init(struct answer *a, const struct answer_opts *o, const struct tokenizer *tok, int n_vocab,
                            const int32_t *prompt, size_t n_prompt, struct err *e);
 void answer_deinit(struct answer *a);

@@ -16,12 +16,16 @@ enum { N_ROWS = ARRAY_LEN(row_points), N_MATCH = ARRAY_LEN(match_points) };
 
 struct cost {
     double step_ns[N_ROWS]; /* 0: never seen */
+    double seen[N_ROWS];    /* how many steps taught it, at most 1 / step_weight */
     double prompt_ns;       /* of a row; 0: never seen */
     double right[N_MATCH], guessed[N_MATCH];
 };
 
 /* A step seen weighs this much against all before: some ten steps make the average. */
 static const double step_weight = 0.1;
+/* By how much a size that one step taught comes down with each smaller step, of what it costs more than one might hope; less the more steps
+ * taught it. A try in vain costs some twenty steps at most, and comes once in two thousand where ten have shown the same. */
+static const double forget_weight = 0.005;
 /* Guesses from before count less and less, so that the table follows the text. */
 static const double guess_decay = 0.98;
 /* Each class begins as if so many guesses had been seen, of which the share below was right. */
@@ -47,7 +51,7 @@ void cost_free(struct cost *c)
     mem_free(c);
 }
 
-static int nearest_point(int n_row)
+static int point_below(int n_row)
 {
     int i = 0;
     while (i + 1 < N_ROWS && row_points[i + 1] <= n_row)
@@ -55,16 +59,53 @@ static int nearest_point(int n_row)
     return i;
 }
 
-static void average(double *to, double seen)
+/* What n rows take if a step of n_row rows took ns and nothing else is known: as if more rows were cheap. */
+static double hoped(double ns, double n_row, double n)
 {
-    *to = *to == 0 ? seen : *to + step_weight * (seen - *to);
+    return ns * (1 + unknown_row_cost * (n / n_row - 1));
 }
 
+/* A point that is first heard of through a step of another size. */
+static void suppose(struct cost *c, int i, int n_row, double ns)
+{
+    if (c->step_ns[i] == 0)
+        c->step_ns[i] = hoped(ns, n_row, row_points[i]);
+}
+
+static void teach(struct cost *c, int i, double share, double more)
+{
+    c->step_ns[i] += share * more;
+    c->seen[i] = MIN(c->seen[i] + share, 1 / step_weight);
+}
+
+/* A larger size that was slow once, say because the weights had to be read from disk, would never be tried again: it comes down until it
+ * is worth another try. */
+static void forget(struct cost *c, int n_row, double ns)
+{
+    for (int i = 0; i < N_ROWS; i++) {
+        double above = c->step_ns[i] - hoped(ns, n_row, row_points[i]);
+        if (row_points[i] > n_row && above > 0)
+            c->step_ns[i] -= forget_weight / MAX(c->seen[i], 1) * above;
+    }
+}
+
+/* A step between two points moves both, each by its share in what was expected. */
 void cost_step(struct cost *c, int n_row, int64_t ns)
 {
-    int i = nearest_point(n_row);
-    if (n_row <= row_points[N_ROWS - 1])
-        average(&c->step_ns[i], (double)ns * row_points[i] / n_row);
+    if (n_row > row_points[N_ROWS - 1])
+        return;
+    int i = point_below(n_row), k = MIN(i + 1, N_ROWS - 1);
+    double share = k > i ? (double)(n_row - row_points[i]) / (row_points[k] - row_points[i]) : 0, rest = 1 - share;
+    suppose(c, i, n_row, (double)ns);
+    if (share > 0)
+        suppose(c, k, n_row, (double)ns);
+    forget(c, n_row, (double)ns);
+    double off = (double)ns - (rest * c->step_ns[i] + share * c->step_ns[k]);
+    double weight = 1 / (1 + rest * c->seen[i] + share * c->seen[k]);
+    off *= MAX(weight, step_weight) / (rest * rest + share * share);
+    teach(c, i, rest, off);
+    if (share > 0)
+        teach(c, k, share, off);
 }
 
 /* Between what was seen below and above linear. Beyond it as if rows were cheap: so an unknown size is tried once where a guess is good,
@@ -86,7 +127,7 @@ static double expected(const struct cost *c, int n_row)
         return c->step_ns[above];
     double x0 = row_points[below], y0 = c->step_ns[below];
     if (above < 0)
-        return y0 * (1 + unknown_row_cost * (n_row / x0 - 1));
+        return hoped(y0, x0, n_row);
     double x1 = row_points[above], y1 = c->step_ns[above];
     return y0 + (y1 - y0) * (n_row - x0) / (x1 - x0);
 }
@@ -98,7 +139,8 @@ int64_t cost_ns(const struct cost *c, int n_row)
 
 void cost_prompt(struct cost *c, int n_row, int64_t ns)
 {
-    average(&c->prompt_ns, (double)ns / n_row);
+    double row = (double)ns / n_row;
+    c->prompt_ns = c->prompt_ns > 0 ? c->prompt_ns + step_weight * (row - c->prompt_ns) : row;
 }
 
 int cost_rows_within(const struct cost *c, int64_t ns)

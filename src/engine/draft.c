@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "base/mem.h"
+#include "text/ids.h"
 
 enum { SLOTS_MIN = 1024, MATCH_MAX = 255 };
 
@@ -51,7 +52,7 @@ static uint32_t *find(const struct draft *d, size_t at)
 {
     const int32_t *key = d->ids + at - DRAFT_MIN_MATCH;
     uint32_t i = hash(key) & d->mask;
-    while (d->slots[i] && memcmp(d->ids + d->slots[i] - DRAFT_MIN_MATCH, key, DRAFT_MIN_MATCH * sizeof *key))
+    while (d->slots[i] && ids_common(d->ids + d->slots[i] - DRAFT_MIN_MATCH, key, DRAFT_MIN_MATCH) < DRAFT_MIN_MATCH)
         i = (i + 1) & d->mask;
     return &d->slots[i];
 }

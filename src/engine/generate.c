@@ -61,7 +61,7 @@ static int feed_prompt(struct run *r, struct err *e)
 static int decode(struct run *r, struct err *e)
 {
     int64_t start = clock_ns();
-    while (r->answer.finish == ANSWER_OPEN) {
+    while (r->answer.finish == ANSWER_OPEN && !r->answer.failed) {
         int32_t id = r->next;
         const struct seq_feed feed = { .ids = &id, .n = 1, .on_logits = draw, .arg = r };
         int rc = seq_feed(r->seq, &feed, e);
@@ -109,6 +109,8 @@ int generate(struct generate_result *out, struct seq *s, const struct tokenizer 
     rc = feed_prompt(&r, e);
     if (!rc)
         rc = decode(&r, e);
+    if (!rc && r.answer.failed)
+        rc = err_set(e, ERR_NOMEM, "no memory for the answer's text");
     if (!rc) {
         out->finish = r.answer.finish;
         out->stop = r.answer.stop.hit;

@@ -5,6 +5,18 @@
 #include "base/base.h"
 #include "base/mem.h"
 
+int repeat_check(const struct repeat_opts *o, struct err *e)
+{
+    if (o->max_period < 0 || o->max_period > REPEAT_MAX_PERIOD)
+        return err_set(e, ERR_ARG, "repetition: found a period of %d tokens, expected 0 (off) to %d", o->max_period,
+                       REPEAT_MAX_PERIOD);
+    if (o->max_period && (o->times < 2 || o->times > REPEAT_MAX_TIMES))
+        return err_set(e, ERR_ARG, "repetition: found %d times, expected 2 to %d", o->times, REPEAT_MAX_TIMES);
+    if (o->max_period && o->min_tokens < 0)
+        return err_set(e, ERR_ARG, "repetition: found at least %d tokens, expected 0 or more", o->min_tokens);
+    return 0;
+}
+
 void repeat_init(struct repeat *r, const struct repeat_opts *o)
 {
     *r = (struct repeat){ .o = *o };

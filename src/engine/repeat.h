@@ -10,9 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
+enum { REPEAT_MAX_PERIOD = 4096, REPEAT_MAX_TIMES = 1 << 16 };
+
 struct repeat_opts {
-    int max_period; /* tokens; 0: off */
-    int times;      /* e.g. 8 */
+    int max_period; /* tokens, at most REPEAT_MAX_PERIOD; 0: off, and the rest does not matter */
+    int times;      /* 2 to REPEAT_MAX_TIMES, e.g. 8 */
     int min_tokens; /* e.g. 64 */
 };
 
@@ -21,6 +25,9 @@ struct repeat {
     int32_t *run; /* owned; [max_period + 1]: how many of the last tokens equal those `period` before */
 };
 
+/* ERR_ARG, with the field, the value and the range, for what cannot be. */
+MUST_CHECK int repeat_check(const struct repeat_opts *o, struct err *e);
+/* *o has passed repeat_check. */
 void repeat_init(struct repeat *r, const struct repeat_opts *o);
 void repeat_deinit(struct repeat *r);
 /* ids[0..n) with a new last token; true: it repeats itself. */

@@ -9,19 +9,23 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static int copy_biases(struct request *r, struct sampling *s, int n_vocab, struct err *e)
+/* Copies of what the caller lends. */
+static int copy_inputs(struct request *r, const struct engine_request *q, struct err *e)
 {
-    if (sampling_check(s, n_vocab, e))
-        return ERR_ARG;
-    r->bias = xcalloc(MAX(s->n_bias, 1), sizeof *r->bias);
-    if (s->n_bias)
-        memcpy(r->bias, s->bias, s->n_bias * sizeof *r->bias);
-    s->bias = r->bias;
+    size_t n_bias = q->answer.sampling.n_bias;
+    r->bias = mem_try_calloc(n_bias, sizeof *r->bias);
+    r->prompt.v = mem_try_calloc(q->n_prompt, sizeof *r->prompt.v);
+    if (!r->bias || !r->prompt.v)
+        return err_set(e, ERR_NOMEM, "no memory for a prompt of %zu tokens", q->n_prompt);
+    if (n_bias)
+        memcpy(r->bias, q->answer.sampling.bias, n_bias * sizeof *r->bias);
+    r->prompt.cap = q->n_prompt;
+    ids_append(&r->prompt, q->prompt, q->n_prompt);
     return 0;
 }
 
 /* Waiting uses the monotonic clock, so that a change of the date does not matter. */
-static void init_queue(struct request *r, size_t max_events)
+static void init_queue(struct request *r)
 {
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -31,8 +35,22 @@ static void init_queue(struct request *r, size_t max_events)
     pthread_mutex_init(&r->mu, NULL);
     pthread_cond_init(&r->ready, &attr);
     pthread_condattr_destroy(&attr);
+}
+
+static int make(struct request *r, const struct engine_request *q, const struct tokenizer *tok, int n_vocab,
+                size_t max_events, struct err *e)
+{
+    int rc = copy_inputs(r, q, e);
+    if (rc)
+        return rc;
     r->cap = max_events + 1;
-    r->queue = xcalloc(r->cap, sizeof *r->queue);
+    r->queue = mem_try_calloc(r->cap, sizeof *r->queue);
+    if (!r->queue)
+        return err_set(e, ERR_NOMEM, "no memory for a queue of %zu events", max_events);
+    struct answer_opts o = q->answer;
+    o.sampling.bias = r->bias;
+    o.max_tokens = r->n_new;
+    return answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
 }
 
 int request_new(struct request **out, struct engine *g, const struct engine_request *q, size_t max_tokens,
@@ -40,16 +58,6 @@ int request_new(struct request **out, struct engine *g, const struct engine_requ
 {
     *out = NULL;
     struct request *r = xcalloc(1, sizeof *r);
-    struct answer_opts o = q->answer;
-    int rc = copy_biases(r, &o.sampling, n_vocab, e);
-    o.max_tokens = max_tokens;
-    if (!rc)
-        rc = answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
-    if (rc) {
-        mem_free(r->bias);
-        mem_free(r);
-        return rc;
-    }
     r->engine = g;
     r->n_new = max_tokens;
     r->priority = q->priority;
@@ -57,15 +65,22 @@ int request_new(struct request **out, struct engine *g, const struct engine_requ
     r->progress = q->progress;
     r->submitted_ns = clock_ns();
     r->n_held = 2;
-    ids_append(&r->prompt, q->prompt, q->n_prompt);
-    init_queue(r, max_events);
+    int rc = make(r, q, tok, n_vocab, max_events, e);
+    if (rc) {
+        ids_deinit(&r->prompt);
+        mem_free(r->bias);
+        mem_free(r->queue);
+        mem_free(r);
+        return rc;
+    }
+    init_queue(r);
     *out = r;
     return 0;
 }
 
 static void clear_event(struct request_event *ev)
 {
-    buf_deinit(&ev->text);
+    mem_free(ev->text);
     mem_free(ev->top);
     mem_free(ev->err);
     *ev = (struct request_event){ 0 };
@@ -99,7 +114,8 @@ static void fill(struct request_event *to, const struct engine_event *ev)
 {
     clear_event(to);
     to->e = *ev;
-    buf_str(&to->text, ev->text);
+    if (ev->text.n)
+        to->text = xstrndup(ev->text.p, ev->text.n);
     if (ev->n_top) {
         to->top = xcalloc((size_t)ev->n_top, sizeof *to->top);
         memcpy(to->top, ev->top, (size_t)ev->n_top * sizeof *to->top);
@@ -162,7 +178,7 @@ bool request_next(struct request *r, struct engine_event *out, int timeout_ms)
     if (!got)
         return false;
     *out = r->current.e;
-    out->text = buf_view(&r->current.text);
+    out->text.p = r->current.text ? r->current.text : "";
     out->top = r->current.top;
     out->err = r->current.err;
     return true;

@@ -17,7 +17,7 @@
 /* An event with what its pointers point to. */
 struct request_event {
     struct engine_event e;
-    struct buf text;
+    char *text;              /* owned; NULL: none */
     struct sampler_top *top; /* owned; NULL: none */
     struct err *err;         /* owned; NULL but for ERROR */
 };

@@ -178,6 +178,13 @@ static void fail(struct runner *r, struct request *q, const struct err *e)
     finish(r, q, &ev);
 }
 
+static void fail_nomem(struct runner *r, struct request *q)
+{
+    struct err e = ERR_INIT;
+    err_set(&e, ERR_NOMEM, "no memory for the answer's text");
+    fail(r, q, &e);
+}
+
 static void cancel(struct runner *r, struct request *q)
 {
     answer_end(&q->answer, ANSWER_CANCELLED);
@@ -212,8 +219,8 @@ void runner_accept(struct runner *r, struct request *q)
         fail(r, q, &e);
         return;
     }
-    ids_deinit(&q->prompt);
     r->stats.prompt_tokens += q->prompt.n;
+    ids_deinit(&q->prompt);
     if (!r->o.engine.no_draft)
         q->draft = draft_new();
 }
@@ -293,6 +300,8 @@ static void draw_part(struct runner *r, const struct batch_part *p, const float 
     int n_right = 0;
     for (int k = 0;; k++) {
         int32_t id = answer_next(a, logits + (size_t)k * (size_t)r->n_vocab);
+        if (a->failed)
+            break;
         emit_token(q, id);
         r->stats.decode_tokens++;
         bool guessed = k < p->n_draft && id == q->guess.ids[k];
@@ -341,7 +350,9 @@ static void conclude(struct runner *r, struct desk *d, int64_t ns)
             continue;
         draw_part(r, p, logits);
         logits += (size_t)(p->n_draft + 1) * (size_t)r->n_vocab;
-        if (q->answer.finish != ANSWER_OPEN)
+        if (q->answer.failed)
+            fail_nomem(r, q);
+        else if (q->answer.finish != ANSWER_OPEN)
             finish_answer(r, q);
     }
 }

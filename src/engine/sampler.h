@@ -71,7 +71,8 @@ void sampler_prompt(struct sampler *s, const int32_t *ids, size_t n);
 /* The next token. `logprob`, unless NULL: natural logarithm of its probability after step 3, at temperature 1, before anything is
  * cut. logits [n_vocab]. */
 int32_t sampler_next(struct sampler *s, const float *logits, double *logprob);
-/* The n (at most SAMPLER_TOP_MAX) most probable tokens of the last sampler_next, best first. */
+/* The n (at most SAMPLER_TOP_MAX, and what the vocabulary has) most probable tokens of the last sampler_next, best first; of equals the
+ * lower index. For a sampler_next that was asked for `logprob`. */
 void sampler_top(const struct sampler *s, struct sampler_top *out, int n);
 
 #endif

@@ -291,6 +291,70 @@ static void logprob_is_that_of_the_drawn_token_before_any_cut(void **state)
     sampler_free(s);
 }
 
+/* Against a plain softmax over logits with many ties, some barred. */
+static void the_top_is_the_head_of_the_ranking_with_log_probabilities(void **state)
+{
+    (void)state;
+    enum { N = 500 };
+    float x[N];
+    double wide[N], got;
+    struct rng rng;
+    rng_init(&rng, 11);
+    struct sampling set = sampling_greedy;
+    for (int round = 0; round < 40; round++) {
+        struct sampler_top top[SAMPLER_TOP_MAX + 1];
+        int n_top = round % (SAMPLER_TOP_MAX + 1);
+        for (int i = 0; i < N; i++)
+            wide[i] = (double)(x[i] = rng_below(&rng, 9) ? (float)rng_below(&rng, 60) / 8 : -INFINITY);
+        set.temperature = round % 2 ? 0.7 : 0;
+        set.top_k = 3;
+        struct sampler *s = make(&set, N);
+        sampler_next(s, x, &got);
+        memset(top, 0x7f, sizeof top);
+        const struct sampler_top untouched = top[n_top];
+        sampler_top(s, top, n_top);
+        assert_memory_equal(&top[n_top], &untouched, sizeof untouched);
+        bool taken[N] = { false };
+        for (int k = 0; k < n_top; k++) {
+            int best = -1;
+            for (int i = 0; i < N; i++)
+                if (!taken[i] && (best < 0 || x[i] > x[best]))
+                    best = i;
+            taken[best] = true;
+            assert_int_equal(top[k].id, best);
+            assert_float_equal(top[k].logprob, log_softmax(wide, N, best), 1e-5);
+        }
+        sampler_free(s);
+    }
+}
+
+/* Bias and penalties count, cuts do not; and a vocabulary smaller than what is asked for gives what it has. */
+static void the_top_is_that_of_the_logits_as_changed(void **state)
+{
+    (void)state;
+    static const struct sampling_bias bias[] = { { 5, 4.5f }, { 2, -INFINITY } };
+    struct sampling set = sampling_greedy;
+    struct sampler_top top[SAMPLER_TOP_MAX];
+    double got;
+    set.bias = bias;
+    set.n_bias = 2;
+    set.presence_penalty = 1;
+    struct sampler *s = make(&set, 7);
+    assert_int_equal(sampler_next(s, eight, &got), 3);
+    assert_int_equal(sampler_next(s, eight, &got), 5);
+    assert_int_equal(sampler_next(s, eight, &got), 6);
+    sampler_top(s, top, SAMPLER_TOP_MAX);
+    static const int32_t rank[] = { 6, 0, 3, 5, 4, 1, 2 };
+    const double x[] = { 1, -0.5, -HUGE_VAL, 1, 0.25, 0.5, 1.5 };
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(top[i].id, rank[i]);
+        assert_float_equal(top[i].logprob, log_softmax(x, 7, rank[i]), 1e-5);
+    }
+    assert_int_equal(top[6].id, 2);
+    assert_true(isinf(top[6].logprob) && top[6].logprob < 0);
+    sampler_free(s);
+}
+
 static void everything_barred_is_no_crash(void **state)
 {
     (void)state;
@@ -401,6 +465,8 @@ int main(void)
         cmocka_unit_test(presence_and_frequency_penalties_count_the_answer_alone),
         cmocka_unit_test(bias_moves_and_bars_tokens),
         cmocka_unit_test(logprob_is_that_of_the_drawn_token_before_any_cut),
+        cmocka_unit_test(the_top_is_the_head_of_the_ranking_with_log_probabilities),
+        cmocka_unit_test(the_top_is_that_of_the_logits_as_changed),
         cmocka_unit_test(everything_barred_is_no_crash),
         cmocka_unit_test(settings_out_of_range_are_refused),
         cmocka_unit_test(memory_that_runs_out_is_an_error),
