@@ -11,7 +11,7 @@
 /* Test hook: mem_try calls left before they fail; 0: off, negative: failing. */
 static atomic_long until_failure;
 
-static bool made_to_fail(void)
+bool mem_made_to_fail(void)
 {
     long left = atomic_load_explicit(&until_failure, memory_order_relaxed);
     if (left == 0)
@@ -74,7 +74,7 @@ char *xstrndup(const char *s, size_t n)
 void *mem_try_calloc(size_t n, size_t size)
 {
     size_t total;
-    if (made_to_fail() || !mem_mul(n, size, &total))
+    if (mem_made_to_fail() || !mem_mul(n, size, &total))
         return NULL;
     return calloc(n ? n : 1, size ? size : 1);
 }
@@ -82,7 +82,7 @@ void *mem_try_calloc(size_t n, size_t size)
 void *mem_try_realloc(void *p, size_t n, size_t size)
 {
     size_t total;
-    if (made_to_fail() || !mem_mul(n, size, &total))
+    if (mem_made_to_fail() || !mem_mul(n, size, &total))
         return NULL;
     return realloc(p, total ? total : 1);
 }
@@ -90,7 +90,7 @@ void *mem_try_realloc(void *p, size_t n, size_t size)
 void *mem_try_aligned(size_t n, size_t align)
 {
     size_t rounded;
-    if (made_to_fail() || !mem_add(n, align - 1, &rounded))
+    if (mem_made_to_fail() || !mem_add(n, align - 1, &rounded))
         return NULL;
     rounded &= ~(align - 1);
     return aligned_alloc(align, rounded ? rounded : align);

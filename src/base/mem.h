@@ -33,5 +33,7 @@ MUST_CHECK bool mem_add(size_t a, size_t b, size_t *out);
 
 /* Test hook: the nth mem_try call from now on (1 is the next) and all after it return NULL; 0 turns it off. */
 void mem_fail_after(long nth);
+/* Whether a call that allocates by other means, and counts as one of those, has to fail. */
+bool mem_made_to_fail(void);
 
 #endif

@@ -154,14 +154,6 @@ static void take_out(struct store *s, const struct entry *x)
     }
 }
 
-/* The block and all before it were used now. Files may claim that they descend from themselves: nothing is touched twice. */
-static void touch(struct store *s, struct entry *x)
-{
-    s->clock++;
-    for (; x && x->used != s->clock; x = parent_of(s, x))
-        x->used = s->clock;
-}
-
 static struct entry *least_used(const struct store *s)
 {
     struct entry *worst = NULL;
@@ -243,7 +235,7 @@ static void do_read(struct store *s, struct job *j)
     if (rc && x && !x->writing)
         take_out(s, x);
     else if (x)
-        touch(s, x);
+        x->used = ++s->clock; /* those before it stay as long as it does */
     s->stats.n_damaged += rc == ERR_FORMAT;
     s->stats.read_bytes += rc ? 0 : s->form.file_bytes;
     s->stats.read_ns += ns;

@@ -21,6 +21,7 @@ struct model {
     struct op_ctx *ctx; /* owned */
     struct op_dims dims;
     enum kv_type kv_type;
+    int64_t part_ns;
     char backend[128], numerics[96];
     struct keep *keep;       /* owned; [n_layer] */
     struct model_pass *pass; /* owned: of model_forward */
@@ -55,6 +56,7 @@ static int start_device(struct model *m, const struct model_opts *o, struct err 
     int n_threads = o->n_threads > 0 ? o->n_threads : sys_cpus();
     m->dims.max_tok = o->chunk > 0 ? o->chunk : MODEL_CHUNK;
     m->dims.max_out = MODEL_OUT_ROWS;
+    m->part_ns = o->part_ns > 0 ? o->part_ns : PASS_PART_NS;
     m->arch->dims(&m->config, &m->dims);
     m->kv_type = o->kv_type;
     if (o->kv_type == KV_TYPE_N)
@@ -101,6 +103,7 @@ int model_pass_new(struct model_pass **out, struct model *m, int n_row, struct e
     b->m = m;
     b->n_row = n_row;
     p->ctx = m->ctx;
+    p->part_ns = m->part_ns;
     p->x = alloc_rows(m, n_tok, (size_t)d->n_embd, sizeof *p->x);
     p->y = alloc_rows(m, n_tok, (size_t)d->n_embd, sizeof *p->y);
     p->q = alloc_rows(m, n_tok, n_q, sizeof *p->q);

@@ -21,6 +21,7 @@ struct model_opts {
     int n_threads;        /* 0: one for each processor */
     unsigned isa_mask;    /* instruction sets allowed, CPU_ALL for all */
     int chunk;            /* most rows of one step; 0: MODEL_CHUNK */
+    int64_t part_ns;      /* time from one pause of model_forward_in to the next, about; 0: 40 ms */
 };
 
 enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 64 };
@@ -52,7 +53,7 @@ struct model_pass;
 MUST_CHECK int model_pass_new(struct model_pass **out, struct model *m, int n_row, struct err *e);
 void model_pass_free(struct model_pass *b);
 
-/* model_forward in buffers of the caller's, with pauses: `pause` is called some 50 ms apart, between layers and parts of them. It may run
+/* model_forward in buffers of the caller's, with pauses: `pause` is called some opts.part_ns apart, between layers and parts of them. It may run
  * other steps in other buffers, which change nothing in this one. Where it returns true the step is given up: ERR_CANCELLED, and what its
  * rows would have written to the pages may be anything. `pause` NULL: none. */
 typedef bool model_pause_fn(void *arg);

@@ -12,7 +12,7 @@ int pass_part(const struct pass *p, int n, int unit, double work)
     if (!p->pause)
         return n;
     double rate = p->work_per_ns > 0 ? p->work_per_ns : work_per_ns_at_first;
-    double most = rate * PASS_PART_NS / work;
+    double most = rate * (double)p->part_ns / work;
     if (most >= n)
         return n;
     int whole = (int)most / unit * unit;

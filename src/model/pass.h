@@ -3,7 +3,7 @@
  * The model allocates the buffers once, for the largest step, and fills in `step` and `kv` for each pass. Blocks read and add to the
  * residual stream x; the other buffers are free for every block to use between its own operations.
  *
- * A pass with a pause function is a long one that others wait for. Blocks compute it in parts of about PASS_PART_NS (pass_part says how
+ * A pass with a pause function is a long one that others wait for. Blocks compute it in parts of about part_ns (pass_part says how
  * much that is) and call pass_pause between them; where that returns true, the pass is given up and everybody returns at once. Inside a
  * pause another pass may run: operations keep nothing in the device's scratch from one to the next.
  * SPDX-License-Identifier: MIT */
@@ -15,7 +15,7 @@
 #include "kernel/ops.h"
 #include "model/kv.h"
 
-enum { PASS_PART_NS = 40000000 };
+enum { PASS_PART_NS = 40000000 }; /* what part_ns is unless the model was opened with another */
 
 struct pass {
     struct op_ctx *ctx;      /* borrowed: the model's */
@@ -31,6 +31,7 @@ struct pass {
     bool (*pause)(void *arg); /* NULL: computed without pauses */
     void *pause_arg;
     bool given_up;
+    int64_t part_ns;
     int64_t part_start_ns; /* when the part at hand began */
     double work_per_ns;    /* multiply-adds, as measured so far */
 };

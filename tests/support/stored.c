@@ -21,7 +21,7 @@
 #include "base/rng.h"
 
 /* A page of the largest pool that a test uses. */
-enum { PAGE_MAX = 1 << 15, PAGES = PAGES_POOL_MAX * STORE_BLOCK_PAGES };
+enum { PAGE_MAX = 1 << 18, PAGES = PAGES_POOL_MAX * STORE_BLOCK_PAGES };
 
 struct block_pages {
     uint8_t byte[PAGES][PAGE_MAX];
@@ -157,8 +157,10 @@ static void fill(uint8_t *p, size_t n, const struct store_key *key, int page)
     struct rng r;
     memcpy(&seed, key->b, sizeof seed);
     rng_init(&r, seed + (uint64_t)page);
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint8_t)rng_next(&r);
+    for (size_t i = 0; i < n; i += sizeof seed) {
+        seed = rng_next(&r);
+        memcpy(p + i, &seed, MIN(n - i, sizeof seed));
+    }
 }
 
 /* Pages for a block, to be freed; NULL where the block has none. With a key: with its bytes. */

@@ -308,7 +308,7 @@ static void the_least_recently_used_leaf_goes_first(void **state)
     }
 }
 
-static void a_read_counts_as_a_use_of_all_before(void **state)
+static void a_block_that_is_read_keeps_those_before_it(void **state)
 {
     (void)state;
     limit_to(6);
@@ -735,7 +735,7 @@ int main(void)
         TEST(the_queue_is_bounded_and_closing_drops_it),
         TEST(reads_go_before_writes),
         TEST(the_least_recently_used_leaf_goes_first),
-        TEST(a_read_counts_as_a_use_of_all_before),
+        TEST(a_block_that_is_read_keeps_those_before_it),
         TEST(what_was_used_last_is_known_to_the_next_process),
         TEST(a_chain_longer_than_the_limit_keeps_its_beginning),
         TEST(nothing_is_taken_if_not_one_block_fits),

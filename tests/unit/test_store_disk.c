@@ -28,8 +28,8 @@
 #include "base/rng.h"
 #include "support/stored.h"
 
-/* 20 pages of 4 KiB a block, and a little room. */
-enum { PAGE_BYTES = 20000, BLOCK_BYTES = 20 * 4096, N_CHAIN = 4 };
+/* 20 pages of 4 KiB a block, and a little room; or one that takes a while to be written. */
+enum { PAGE_BYTES = 20000, BLOCK_BYTES = 20 * 4096, LARGE_PAGE_BYTES = 1 << 18, N_CHAIN = 4 };
 
 static struct stored d;
 static struct chain chains[N_CHAIN];
@@ -318,11 +318,16 @@ static void a_kill_at_any_moment_leaves_whole_blocks(void **state)
     uint64_t seed = printed_seed();
     size_t most = 0;
     rng_init(&r, seed);
-    d.o.limit = (uint64_t)30 * BLOCK_BYTES;
+    d.o.keep.pool[0].page_bytes = LARGE_PAGE_BYTES;
+    d.o.limit = (uint64_t)30 * STORE_BLOCK_PAGES * LARGE_PAGE_BYTES;
+    stored_close(&d);
+    mounted = mount_small(
+        "size=64m"); /* if it can be: it has to wait for no disk, so that more kills meet a half-written file */
+    stored_open(&d);
     for (uint64_t round = 0; round < 20; round++) {
         stored_close(&d);
         pid_t pid = start_writer(seed + round);
-        sleep_ms(rng_below(&r, 120));
+        sleep_ms(10 + rng_below(&r, 60));
         stop_writer(pid);
         stored_log_begin();
         stored_open(&d);
