@@ -55,6 +55,7 @@ static bool take_in(void *arg)
     pthread_mutex_lock(&g->mu);
     struct request *q = g->inbox, *first = NULL;
     g->inbox = NULL;
+    g->stats.n_waiting += g->n_inbox; /* until the next snapshot counts them */
     g->n_inbox = 0;
     bool stop = g->stop;
     pthread_mutex_unlock(&g->mu);
@@ -109,7 +110,6 @@ static void publish(struct engine *g)
     runner_stats(g->runner, &s);
     log_figures(g, &s);
     pthread_mutex_lock(&g->mu);
-    s.n_waiting += g->n_inbox;
     g->stats = s;
     pthread_mutex_unlock(&g->mu);
 }
@@ -327,6 +327,7 @@ void engine_stats(struct engine *g, struct engine_stats *out)
 {
     pthread_mutex_lock(&g->mu);
     *out = g->stats;
+    out->n_waiting += g->n_inbox;
     pthread_mutex_unlock(&g->mu);
 }
 

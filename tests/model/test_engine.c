@@ -138,7 +138,7 @@ static void finish(struct outcome *o, struct request *r)
 {
     struct engine_event ev;
     do
-        assert_true(request_next(r, &ev, 60000));
+        assert_true(request_next(r, &ev, 600000));
     while (!take(o, &ev));
     request_close(r);
 }
@@ -149,21 +149,36 @@ static void outcome_deinit(struct outcome *o)
     buf_deinit(&o->text);
 }
 
-static void assert_equal(const struct outcome *o, const struct outcome *want, int i)
+/* Index of the first token that differs, with its log-probabilities; the number of tokens where all are equal. */
+static size_t n_same(const struct outcome *o, const struct outcome *want)
 {
-    bool same =
-        o->ids.n == want->ids.n && o->finish == want->finish && str_eq(buf_view(&o->text), buf_view(&want->text));
-    for (size_t k = 0; same && k < want->ids.n; k++) {
-        same = o->ids.v[k] == want->ids.v[k] && o->logprob[k] == want->logprob[k];
+    size_t k = 0;
+    for (; k < MIN(o->ids.n, want->ids.n); k++) {
+        bool same = o->ids.v[k] == want->ids.v[k] && o->logprob[k] == want->logprob[k];
         for (size_t t = k * N_TOP; same && t < (k + 1) * N_TOP; t++)
             same = o->top[t].id == want->top[t].id && o->top[t].logprob == want->top[t].logprob;
         if (!same)
-            print_error("prompt %d: token %zu is %d with %.17g, alone %d with %.17g\n", i, k, (int)o->ids.v[k],
-                        o->logprob[k], (int)want->ids.v[k], want->logprob[k]);
+            break;
     }
-    if (!same)
-        fail_msg("prompt %d has another answer than alone: \"%s\", alone \"%s\" (seed %llu)", i, o->text.p,
-                 want->text.p, (unsigned long long)world.seed);
+    return k;
+}
+
+static bool is_equal(const struct outcome *o, const struct outcome *want)
+{
+    return o->ids.n == want->ids.n && o->finish == want->finish && str_eq(buf_view(&o->text), buf_view(&want->text)) &&
+           n_same(o, want) == want->ids.n;
+}
+
+static void assert_equal(const struct outcome *o, const struct outcome *want, int i)
+{
+    size_t k = n_same(o, want);
+    if (is_equal(o, want))
+        return;
+    if (k < MIN(o->ids.n, want->ids.n))
+        print_error("prompt %d: token %zu is %d with %.17g, alone %d with %.17g\n", i, k, (int)o->ids.v[k],
+                    o->logprob[k], (int)want->ids.v[k], want->logprob[k]);
+    fail_msg("prompt %d has another answer than alone: \"%s\", alone \"%s\" (seed %llu)", i, o->text.p, want->text.p,
+             (unsigned long long)world.seed);
 }
 
 static void assert_same(const struct outcome *o, int i)
@@ -229,7 +244,7 @@ static void shared_prefixes_change_nothing_but_the_work(void **state)
     struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000 });
     storm(g, 60, 8, 3);
     engine_stats(g, &s);
-    assert_true(s.cached_tokens * 2 > s.prompt_tokens);
+    assert_true(s.prompt_tokens > 0 && s.cached_tokens * 2 > s.prompt_tokens);
     engine_close(g);
 }
 
@@ -448,7 +463,7 @@ static void what_cannot_fit_is_refused_before_any_work(void **state)
     (void)state;
     struct err e = ERR_INIT;
     struct request *r;
-    struct engine *g = open_engine(&(struct engine_opts){ .n_ctx = 300, .max_queued = 2, .max_running = 1 });
+    struct engine *g = open_engine(&(struct engine_opts){ .n_ctx = 300 });
     assert_int_equal(engine_context(g), 300);
     struct engine_request q = ask(11);
     assert_true(q.n_prompt > 300);
@@ -466,6 +481,40 @@ static void what_cannot_fit_is_refused_before_any_work(void **state)
     q.answer.sampling.top_p = 7;
     err_clear(&e);
     assert_int_equal(engine_submit(g, &r, &q, &e), ERR_ARG);
+    engine_close(g);
+}
+
+static void requests_beyond_the_queue_are_refused(void **state)
+{
+    (void)state;
+    enum { N_QUEUED = 5 };
+    struct err e = ERR_INIT;
+    struct request *first, *more[N_QUEUED], *one;
+    struct engine_event ev = { 0 };
+    struct engine_stats s;
+    struct engine *g = open_engine(&(struct engine_opts){ .max_queued = N_QUEUED, .max_running = 1 });
+    struct engine_request q = ask(0);
+    q.answer.max_tokens = 8000;
+    assert_int_equal(engine_submit(g, &first, &q, &e), 0);
+    while (request_next(first, &ev, 60000) && ev.kind != ENGINE_TOKEN)
+        ;
+    for (int i = 0; i < N_QUEUED; i++) {
+        assert_int_equal(engine_submit(g, &more[i], &q, &e), 0);
+        if (i % 2)
+            nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(engine_submit(g, &one, &q, &e), ERR_LIMIT);
+        assert_null(one);
+        assert_string_equal(e.msg, "5 requests are waiting already: try again later");
+        nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+    }
+    engine_stats(g, &s);
+    assert_int_equal(s.n_waiting, N_QUEUED);
+    assert_int_equal(s.n_running, 1);
+    request_close(first);
+    for (int i = 0; i < N_QUEUED; i++)
+        request_close(more[i]);
     engine_close(g);
 }
 
@@ -526,49 +575,124 @@ static void a_repeating_answer_can_be_ended(void **state)
 struct client {
     struct engine *g;
     uint64_t seed;
-    int n;
+    int64_t end_ns;
+    /* What came of it. */
+    int n_request, n_whole, n_wrong;
+    struct err first;
 };
+
+static void note_wrong(struct client *c, const char *what, int i)
+{
+    c->n_wrong++;
+    err_set(&c->first, ERR_FORMAT, "%s (prompt %d)", what, i);
+}
+
+/* Reads at most `patience` events. */
+static void read_some(struct client *c, struct request *r, int i, int patience, int timeout_ms)
+{
+    struct outcome o;
+    struct engine_event ev = { 0 };
+    memset(&o, 0, sizeof o);
+    bool over = false;
+    while (!over && patience-- > 0 && request_next(r, &ev, timeout_ms)) {
+        over = ev.kind == ENGINE_FINISH || ev.kind == ENGINE_ERROR;
+        if (ev.kind == ENGINE_ERROR)
+            note_wrong(c, ev.err->msg, i);
+        else
+            (void)take(&o, &ev);
+    }
+    if (over && ev.kind == ENGINE_FINISH) {
+        c->n_whole++;
+        if (!is_equal(&o, &world.alone[world.precision][i]))
+            note_wrong(c, "another answer than alone", i);
+    }
+    outcome_deinit(&o);
+}
 
 /* Submits, reads a while, cancels or not, closes: at random. */
 static void *live(void *arg)
 {
-    const struct client *c = arg;
+    struct client *c = arg;
     struct rng rng;
+    struct engine_stats s;
     rng_init(&rng, c->seed);
-    for (int i = 0; i < c->n; i++) {
+    while (clock_ns() < c->end_ns) {
         struct err e = ERR_INIT;
         struct request *r;
-        struct engine_event ev;
-        struct engine_request q = ask((int)rng_below(&rng, N_PROMPT));
-        if (engine_submit(c->g, &r, &q, &e))
+        int i = (int)rng_below(&rng, N_PROMPT);
+        struct engine_request q = ask(i);
+        q.priority = (int)rng_below(&rng, 3);
+        q.no_cache_write = rng_below(&rng, 8) == 0;
+        if (engine_submit(c->g, &r, &q, &e)) {
+            if (e.code != ERR_LIMIT)
+                note_wrong(c, e.msg, i);
+            nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
             continue;
-        int patience = (int)rng_below(&rng, 40);
-        while (patience-- > 0 && request_next(r, &ev, (int)rng_below(&rng, 30)) && ev.kind != ENGINE_FINISH)
-            ;
+        }
+        c->n_request++;
+        int patience = (int)rng_below(&rng, 60);
+        read_some(c, r, i, patience, rng_below(&rng, 2) ? 60000 : (int)rng_below(&rng, 30));
         if (rng_below(&rng, 2))
             request_cancel(r);
         request_close(r);
+        switch (rng_below(&rng, 30)) {
+        case 0:
+            engine_clear_cache(c->g);
+            break;
+        case 1:
+            engine_flush(c->g);
+            break;
+        case 2:
+            engine_stats(c->g, &s);
+            if (s.kv_used_bytes > s.kv_bytes)
+                note_wrong(c, "more memory than there is", i);
+            break;
+        default:
+            break;
+        }
     }
     return NULL;
 }
 
+/* With everything on, and little memory: guesses, preemption, eviction, and the disk. */
 static void threads_submit_and_cancel_at_random(void **state)
 {
     (void)state;
     enum { N_CLIENT = 8 };
-    const char *seconds = getenv("OCTET_TEST_ROUNDS");
-    int rounds = seconds ? atoi(seconds) : 12;
+    char dir[] = "/tmp/octet-engine-XXXXXX";
+    const char *seconds = getenv("OCTET_TEST_SECONDS");
+    int64_t end_ns = clock_ns() + (int64_t)(seconds ? atoi(seconds) : 3) * 1000000000;
     pthread_t thread[N_CLIENT];
     struct client client[N_CLIENT];
-    struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000 });
+    size_t longest = 0;
+    int n_request = 0, n_whole = 0;
+    for (int i = 0; i < N_PROMPT; i++)
+        longest = MAX(longest, world.prompts[i].n);
+    assert_non_null(mkdtemp(dir));
+    struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000,
+                                                          .kv_memory = memory_for(2 * (longest + N_ANSWER), 3),
+                                                          .max_queued = 6,
+                                                          .max_running = 4,
+                                                          .draft_always = true,
+                                                          .cache_dir = dir });
     for (int i = 0; i < N_CLIENT; i++) {
-        client[i] = (struct client){ g, world.seed + (uint64_t)i, rounds };
+        client[i] = (struct client){ .g = g, .seed = world.seed + (uint64_t)i, .end_ns = end_ns };
         assert_int_equal(pthread_create(&thread[i], NULL, live, &client[i]), 0);
     }
-    for (int i = 0; i < N_CLIENT; i++)
+    for (int i = 0; i < N_CLIENT; i++) {
         pthread_join(thread[i], NULL);
+        n_request += client[i].n_request;
+        n_whole += client[i].n_whole;
+    }
+    print_message("%d requests, %d of them read to the end\n", n_request, n_whole);
+    for (int i = 0; i < N_CLIENT; i++)
+        if (client[i].n_wrong)
+            fail_msg("%d times wrong, first: %s (seed %llu)", client[i].n_wrong, client[i].first.msg,
+                     (unsigned long long)world.seed);
+    assert_true(n_whole > 0);
     storm(g, 6, 2, 0);
     engine_close(g);
+    remove_tree(dir);
 }
 
 /* --- set-up --------------------------------------------------------------------------------------------------------------------------------- */
@@ -586,18 +710,6 @@ static int open_world(void **state)
     world.seed = given ? (uint64_t)atoll(given) : (uint64_t)clock_ns();
     print_message("seed %llu (OCTET_TEST_SEED)\n", (unsigned long long)world.seed);
     rng_init(&world.rng, world.seed);
-    for (int p = 0; p < 2; p++) {
-        world.precision = p ? PRECISION_F32 : PRECISION_INT8;
-        struct engine *g =
-            open_engine(&(struct engine_opts){ .no_prefix_cache = true, .no_draft = true, .max_running = 1 });
-        for (int i = 0; i < N_PROMPT; i++) {
-            struct request *r;
-            struct engine_request q = ask(i);
-            assert_int_equal(engine_submit(g, &r, &q, &e), 0);
-            finish(&world.alone[world.precision][i], r);
-        }
-        engine_close(g);
-    }
     return 0;
 }
 
@@ -613,18 +725,35 @@ static int close_world(void **state)
     return 0;
 }
 
+/* Before the first test on a path: what each prompt gives alone. */
+static int use(enum precision precision)
+{
+    struct err e = ERR_INIT;
+    world.precision = precision;
+    if (world.alone[precision][0].ids.n)
+        return 0;
+    struct engine *g =
+        open_engine(&(struct engine_opts){ .no_prefix_cache = true, .no_draft = true, .max_running = 1 });
+    for (int i = 0; i < N_PROMPT; i++) {
+        struct request *r;
+        struct engine_request q = ask(i);
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        finish(&world.alone[precision][i], r);
+    }
+    engine_close(g);
+    return 0;
+}
+
 static int use_int8(void **state)
 {
     (void)state;
-    world.precision = PRECISION_INT8;
-    return 0;
+    return use(PRECISION_INT8);
 }
 
 static int use_f32(void **state)
 {
     (void)state;
-    world.precision = PRECISION_F32;
-    return 0;
+    return use(PRECISION_F32);
 }
 
 #define ON_BOTH_PATHS(f)                                                                                               \
@@ -646,9 +775,11 @@ int main(void)
         cmocka_unit_test_setup(a_cancelled_prompt_stays_known, use_int8),
         cmocka_unit_test_setup(answers_go_on_during_a_long_prompt, use_int8),
         cmocka_unit_test_setup(what_cannot_fit_is_refused_before_any_work, use_int8),
+        cmocka_unit_test_setup(requests_beyond_the_queue_are_refused, use_int8),
         cmocka_unit_test_setup(a_full_queue_ends_its_request, use_int8),
         cmocka_unit_test_setup(a_repeating_answer_can_be_ended, use_int8),
         cmocka_unit_test_setup(threads_submit_and_cancel_at_random, use_int8),
     };
-    return cmocka_run_group_tests(tests, open_world, close_world);
+    cmocka_set_test_filter(getenv("OCTET_TEST_FILTER"));
+    return cmocka_run_group_tests_name("engine", tests, open_world, close_world);
 }
