@@ -59,7 +59,7 @@ SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan \
+.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan test-stress \
         test-aarch64 bench fuzz lint format compdb check clean help objects tests
 .SECONDARY:
 
@@ -141,6 +141,15 @@ test-tsan: ## what uses threads under TSan
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 test-threads
 test-aarch64: ## unit, kernel and model tests of the aarch64 build, emulated
 	@$(MAKE) $(PARALLEL) --no-print-directory CROSS=aarch64 test-emulated
+
+test-stress: ## eight threads at the engine for STRESS_SECONDS (60), under ASan and UBSan, then under TSan
+	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O2 stress
+	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O2 stress
+
+STRESS_SECONDS ?= 60
+.PHONY: stress
+stress: $(B)/tests/model/test_engine
+	@OCTET_TEST_SECONDS=$(STRESS_SECONDS) OCTET_TEST_FILTER='threads_submit*' $(RUNTESTS) -v -t 3000 $<
 
 .PHONY: sanitized threaded test-sanitized test-threads test-emulated
 sanitized: $(UNIT) $(KERNEL) $(B)/tests/cli/test_bad_input $(B)/octet

@@ -518,6 +518,54 @@ static void requests_beyond_the_queue_are_refused(void **state)
     engine_close(g);
 }
 
+/* Reads to the end; false: the request ended with an error, which then is about memory. */
+static bool survives(struct request *r, struct outcome *o)
+{
+    struct engine_event ev;
+    do {
+        assert_true(request_next(r, &ev, 600000));
+        if (ev.kind == ENGINE_ERROR)
+            assert_int_equal(ev.err->code, ERR_NOMEM);
+    } while (ev.kind != ENGINE_ERROR && !take(o, &ev));
+    bool whole = ev.kind == ENGINE_FINISH;
+    request_close(r);
+    return whole;
+}
+
+/* From the nth allocation on everything fails: the request is refused, or ends with an error, or is right; the next one is right. */
+static void memory_may_run_out_anywhere(void **state)
+{
+    (void)state;
+    int refused = 0, ended = 0, whole = 0;
+    for (long nth = 1; nth <= 80 && whole < 3; nth++) {
+        struct err e = ERR_INIT;
+        struct request *r;
+        struct outcome during = { 0 }, after = { 0 };
+        struct engine *g = open_engine(&(struct engine_opts){ .draft_always = true });
+        struct engine_request q = ask(9);
+        mem_fail_after(nth);
+        int rc = engine_submit(g, &r, &q, &e);
+        if (rc) {
+            assert_int_equal(rc, ERR_NOMEM);
+            refused++;
+        } else if (!survives(r, &during)) {
+            ended++;
+        } else {
+            whole++;
+            assert_same(&during, 9);
+        }
+        mem_fail_after(0);
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        finish(&after, r);
+        assert_same(&after, 9);
+        outcome_deinit(&during);
+        outcome_deinit(&after);
+        engine_close(g);
+    }
+    print_message("%d refused, %d ended, %d whole\n", refused, ended, whole);
+    assert_true(refused > 0 && whole > 0);
+}
+
 /* A receiver that does not read loses its request, and nobody else notices. */
 static void a_full_queue_ends_its_request(void **state)
 {
@@ -776,6 +824,7 @@ int main(void)
         cmocka_unit_test_setup(answers_go_on_during_a_long_prompt, use_int8),
         cmocka_unit_test_setup(what_cannot_fit_is_refused_before_any_work, use_int8),
         cmocka_unit_test_setup(requests_beyond_the_queue_are_refused, use_int8),
+        cmocka_unit_test_setup(memory_may_run_out_anywhere, use_int8),
         cmocka_unit_test_setup(a_full_queue_ends_its_request, use_int8),
         cmocka_unit_test_setup(a_repeating_answer_can_be_ended, use_int8),
         cmocka_unit_test_setup(threads_submit_and_cancel_at_random, use_int8),
