@@ -24,7 +24,7 @@ enum {
     PANEL_ROW = 8,                /* rows multiplied with a panel at a time */
     PANEL_IN = 8192,              /* longer rows take the other form */
     STEP_BYTES = QMM_LANES * 128, /* 16 groups of the largest size and width */
-    PANEL_MIN_ROW = 8             /* from here on a panel pays: measured */
+    PANEL_MIN_ROW = 13            /* from here on a panel pays: measured */
 };
 
 /* How to unpack 64 elements: of each 8 the bytes go to one 64-bit lane, from which vpmultishiftqb takes 8 bits at each element's
@@ -267,8 +267,23 @@ QMM_INLINE void few_rows(const struct qmm *p, struct shape s)
         int r = 0;
         for (s.n_row = TILE_ROW; r + TILE_ROW <= p->n_row; r += TILE_ROW)
             tile(p, &src, s, o, r);
-        for (s.n_row = 1; r < p->n_row; r++)
+        /* The number of rows is a constant in each call, so that the sums stay in registers. */
+        switch (p->n_row - r) {
+        case 3:
+            s.n_row = 3;
             tile(p, &src, s, o, r);
+            break;
+        case 2:
+            s.n_row = 2;
+            tile(p, &src, s, o, r);
+            break;
+        case 1:
+            s.n_row = 1;
+            tile(p, &src, s, o, r);
+            break;
+        default:
+            break;
+        }
     }
 }
 
