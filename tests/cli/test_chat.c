@@ -103,6 +103,19 @@ static void type(struct chat *c, const char *text)
     assert_int_equal(write(c->fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
+/* Waits until the line editor has the terminal: an end of file typed before that is lost. */
+static void await_editor(const struct chat *c)
+{
+    struct termios t;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(tcgetattr(c->fd, &t), 0);
+        if (!(t.c_lflag & ICANON))
+            return;
+        poll(NULL, 0, 10);
+    }
+    fail_msg("the terminal was never set up for editing");
+}
+
 /* Waits for the end; returns the exit code. */
 static int end(struct chat *c)
 {
@@ -195,6 +208,7 @@ static void ctrl_c_stops_the_answer_and_not_the_program(void **state)
     type(&c, "/stats\n");
     expect(&c, "generated ");
     expect(&c, "> ");
+    await_editor(&c);
     type(&c, "\004");
     assert_int_equal(end(&c), 0);
 }
