@@ -34,7 +34,7 @@ B := build/$(MODE)
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 # For $(MAKE) in a recipe: all processors, unless the caller said how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
-PACKAGES := json-c yajl libxxhash libpcre2-8 libutf8proc libedit
+PACKAGES := json-c yajl libxxhash libpcre2-8 libutf8proc libedit libmicrohttpd inih
 
 CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Isrc
 CFLAGS := -std=c11 $(OPT) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wdouble-promotion \
@@ -52,14 +52,14 @@ $(B)/src/kernel/ref/%.o: ISA := -ffp-contract=off
 
 KERNEL_DIRS := src/kernel src/kernel/ref src/kernel/cpu $(if $(filter x86_64,$(ARCH)),src/kernel/x86) \
                $(if $(filter aarch64,$(ARCH)),src/kernel/arm)
-SRC := $(foreach d,src/base src/format src/text $(KERNEL_DIRS) src/model src/engine src/cli,$(wildcard $(d)/*.c))
+SRC := $(foreach d,src/base src/format src/text $(KERNEL_DIRS) src/model src/engine src/api src/server src/cli,$(wildcard $(d)/*.c))
 OBJ := $(SRC:%.c=$(B)/%.o)
 LIB := $(B)/liboctet.a
 SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-asan test-tsan test-stress \
+.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-server test-asan test-tsan test-stress \
         test-aarch64 bench fuzz lint format compdb check clean help objects tests
 .SECONDARY:
 
@@ -93,7 +93,7 @@ $(B)/bench/%: $(B)/bench/%.o $(LIB)
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 objects: $(OBJ)
-tests: $(call TESTS,unit) $(call TESTS,kernel) $(call TESTS,model) $(call TESTS,cli) ## build all test programs
+tests: $(foreach s,unit kernel model cli server,$(call TESTS,$(s))) ## build all test programs
 
 # What is missing is installed once; where all is there this costs a moment.
 deps: ## install what is missing (Debian packages)
@@ -122,7 +122,9 @@ UNIT = $(call TESTS,unit)
 KERNEL = $(call TESTS,kernel)
 MODEL = $(call TESTS,model)
 CLI = $(call TESTS,cli)
+SERVER = $(call TESTS,server)
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
+SERVER_TESTS := $(wildcard tests/server/test_*.sh) $(wildcard tests/clients/test_*.sh)
 # The prompts with known answers take minutes there and meet no code that the others do not.
 SANITIZED = $(UNIT) $(KERNEL) OCTET=$(B)/octet $(B)/tests/cli/test_bad_input $(filter-out tests/cli/test_answers.sh,$(SHELL_TESTS))
 THREADED = $(B)/tests/unit/test_pool $(B)/tests/unit/test_store $(B)/tests/unit/test_store_disk $(B)/tests/kernel/test_ops
@@ -135,6 +137,8 @@ test-model: $(MODEL) ## checkpoints against golden logits, determinism
 	@$(RUNTESTS) -t 1200 $^
 test-cli: $(CLI) $(B)/octet ## the commands
 	@OCTET=$(B)/octet $(RUNTESTS) $(CLI) $(SHELL_TESTS)
+test-server: $(SERVER) $(B)/octet ## the server: its own tests, and the official SDKs as clients
+	@OCTET=$(B)/octet $(RUNTESTS) -t 1200 $(SERVER) $(SERVER_TESTS)
 test-asan: ## unit and kernel tests and the commands under ASan and UBSan
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 test-sanitized
 test-tsan: ## what uses threads under TSan
@@ -166,7 +170,7 @@ test: deps test-vocab ## everything that README promises, in minutes
 	@$(MAKE) $(PARALLEL) --no-print-directory tests all
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 sanitized
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 threaded
-	@$(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(CLI) $(SHELL_TESTS) \
+	@$(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(CLI) $(SHELL_TESTS) $(SERVER) $(SERVER_TESTS) \
 	    $(THREADED:build/release/%=build/tsan/%) $(subst build/release,build/asan,$(SANITIZED))
 
 test-full: ## every golden sequence and every prompt with a known answer, on both paths, with the figures

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: MIT
 set -eu
 
-libs="libjson-c-dev libyajl-dev libxxhash-dev libpcre2-dev libutf8proc-dev libedit-dev libcmocka-dev"
+libs="libjson-c-dev libyajl-dev libxxhash-dev libpcre2-dev libutf8proc-dev libedit-dev libmicrohttpd-dev libinih-dev libcmocka-dev"
 native="gcc make pkg-config $libs clang clang-tidy clang-format libclang-rt-14-dev"
 if [ "${1:-}" = aarch64 ]; then
     wanted="make pkg-config gcc-aarch64-linux-gnu qemu-user libc6:arm64"
@@ -14,7 +14,7 @@ else
 fi
 
 if [ "$(uname -s)" = Darwin ]; then
-    echo "macOS: xcode-select --install; brew install pkg-config json-c yajl xxhash pcre2 utf8proc libedit cmocka clang-format llvm"
+    echo "macOS: xcode-select --install; brew install pkg-config json-c yajl xxhash pcre2 utf8proc libedit libmicrohttpd inih cmocka clang-format llvm"
     exit 0
 fi
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -21,6 +21,7 @@ enum err_code {
     ERR_DEVICE = -6,      /* an accelerator failed */
     ERR_CANCELLED = -7,   /* the caller asked to stop */
     ERR_ARG = -8,         /* an option or argument is wrong */
+    ERR_BUSY = -9,        /* nothing wrong with it, but no room now: later it may go */
 };
 
 enum { ERR_MSG_BYTES = 8192 };
