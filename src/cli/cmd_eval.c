@@ -40,9 +40,14 @@ static int check(const struct eval *v, struct err *e)
 static int measure_golden(struct eval *v, struct buf *out, struct err *e)
 {
     struct eval_golden g = { 0 };
+    char what[64];
     int rc = 0;
-    for (size_t i = 0; !rc && i < v->golden.n; i++)
+    for (size_t i = 0; !rc && i < v->golden.n; i++) {
+        snprintf(what, sizeof what, "file %zu of %zu", i + 1, v->golden.n);
+        v->bar.what = what;
         rc = eval_golden_add(&g, v->l.model, v->golden.v[i], (size_t)v->nll_limit, &v->bar, e);
+    }
+    progress_end(&v->bar);
     if (!rc)
         eval_golden_write(&g, out, v->json);
     eval_golden_deinit(&g);
@@ -122,7 +127,10 @@ int cmd_eval(int argc, char **argv)
                 "with --answers: leave out prompts of more than N tokens"),
         OPT_LIST(0, "category", &v.categories, "NAME", "with --answers: only this category; may be repeated"),
     };
-    const struct opt_group groups[] = { { NULL, table, ARRAY_LEN(table) }, v.model_opts.group };
+    /* Windows and files say how long a sequence is: --context, the last of the model's options, would mean nothing here. */
+    struct opt_group model = v.model_opts.group;
+    model.n--;
+    const struct opt_group groups[] = { { NULL, table, ARRAY_LEN(table) }, model };
     const struct opts opts = {
         "eval",
         "eval MODEL --text FILE [OPTION]...\n"

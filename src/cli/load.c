@@ -18,7 +18,8 @@
 
 #define DEMO_MODEL "models/octet-mini"
 
-enum { PATH_BYTES = 4096, PARENTS = 4 };
+/* A template may nest deeply (text/jinja.h), and some systems give threads far less than the main thread. */
+enum { PATH_BYTES = 4096, PARENTS = 4, TEXT_STACK_BYTES = 8 << 20 };
 
 /* The part that needs no weights: it takes as long as the model itself, so it runs beside it. */
 struct text_job {
@@ -38,13 +39,24 @@ static void *open_text(void *arg)
     return NULL;
 }
 
+static bool start_text(pthread_t *thread, struct text_job *job)
+{
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr))
+        return false;
+    bool ok =
+        pthread_attr_setstacksize(&attr, TEXT_STACK_BYTES) == 0 && pthread_create(thread, &attr, open_text, job) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
 int load_open(struct load *l, const char *path, const struct model_opts *o, bool text, struct err *e)
 {
     int64_t start = clock_ns();
     struct text_job job = { .path = path, .e = ERR_INIT };
     pthread_t thread;
     *l = (struct load){ 0 };
-    bool beside = text && pthread_create(&thread, NULL, open_text, &job) == 0;
+    bool beside = text && start_text(&thread, &job);
     int rc = model_open(&l->model, path, o, e);
     if (beside)
         pthread_join(thread, NULL);

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
         puts("octet " OCTET_VERSION);
         return cmd_finish("--version");
     }
-    if (strcmp(name, "help") == 0 && argc > 2)
+    if (strcmp(name, "help") == 0 && argc > 2 && argv[2][0] != '-')
         return help_on(argv[2]);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         help(stdout);

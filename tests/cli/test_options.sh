@@ -65,6 +65,8 @@ run 2 eval models/octet-mini
 err_has '^octet eval: expected one of --text, --golden and --answers, found none$'
 run 2 eval models/octet-mini --text a --answers b
 err_has '^octet eval: expected one of --text, --golden and --answers, found several$'
+run 2 eval models/octet-mini --text a --context 3
+err_has '^octet eval: unknown option --context'
 run 2 eval --text a
 err_has '^octet eval: expected one MODEL, found 0 arguments'
 run 2 inspect
