@@ -2,9 +2,13 @@
  *
  *   exchange_open(head, body) --> status, headers --> exchange_next: bytes, bytes, ... , end (or cut)
  *
- * exchange_open does all that can be refused (parse, render, tokenise, submit) and returns when the status is known, so that errors come
- * before any stream. exchange_next waits for what comes next; a stream never lets ten seconds pass without bytes. exchange_close cancels what still
- * runs. Everything here belongs to one thread; a service is shared.
+ * exchange_open does all that can be refused (parse, render, tokenise, submit), so that errors come before any stream, and never waits for more
+ * than a step of the engine. exchange_next waits for what comes next; a stream never lets ten seconds pass without bytes. exchange_close cancels
+ * what still runs. Everything here belongs to one thread; a service is shared.
+ *
+ *   streams      status and headers are final once it is open; bytes come with every exchange_next; END or CUT
+ *   one object   exchange_next is called until it says END, and meanwhile gives nothing (time to see whether the client is still there); only then
+ *                are status and headers final, and all bytes come with that call. It is never CUT: a failure is a 5xx.
  * SPDX-License-Identifier: MIT */
 #ifndef API_EXCHANGE_H
 #define API_EXCHANGE_H
@@ -59,13 +63,12 @@ struct exchange_header {
 struct exchange *exchange_open(struct service *s, const struct exchange_head *h, struct str body);
 /* An answer that refuses before exchange_open could be called (a header, a size, a full house). */
 struct exchange *exchange_refuse(struct service *s, const struct exchange_head *h, const struct api_error *x);
+bool exchange_streams(const struct exchange *x); /* chunked; else one object, whose length is known at its END */
 int exchange_status(const struct exchange *x);
 const char *exchange_content_type(const struct exchange *x);
 /* Headers beside Content-Type; NULL behind the last. */
 const struct exchange_header *exchange_header(const struct exchange *x, size_t i);
-bool exchange_streams(
-    const struct exchange *x); /* chunked; else the length is known: all bytes come with the first exchange_next */
-/* Waits at most timeout_ms for bytes. */
+/* Waits at most timeout_ms for bytes. After END or CUT it is not called again. */
 enum exchange_state exchange_next(struct exchange *x, struct buf *out, int timeout_ms);
 /* `gone`: the client left before the end. Writes the access line, counts. */
 void exchange_close(struct exchange *x, bool gone);
