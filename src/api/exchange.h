@@ -70,6 +70,8 @@ const char *exchange_content_type(const struct exchange *x);
 const struct exchange_header *exchange_header(const struct exchange *x, size_t i);
 /* Waits at most timeout_ms for bytes. After END or CUT it is not called again. */
 enum exchange_state exchange_next(struct exchange *x, struct buf *out, int timeout_ms);
+/* Any thread, before exchange_close: the client has left. What runs is cancelled at once, and exchange_next returns soon. */
+void exchange_abandon(struct exchange *x);
 /* `gone`: the client left before the end. Writes the access line, counts. */
 void exchange_close(struct exchange *x, bool gone);
 

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "text/chat.h"
+#include "text/ids.h"
 #include "text/tokenizer.h"
 
 struct service;
@@ -35,6 +36,10 @@ struct service_opts {
     uint64_t queue_bytes;     /* of waiting requests together; 0: 256 MiB */
     void (*access)(void *arg, const char *line, const char *json); /* the access line in both spellings; NULL: none */
     void *access_arg;
+    /* The ids of the next answer in place of the model's, to test clients with: borrowed until the service is closed; NULL: the model answers. Any
+     * thread. NULL: always the model. */
+    const struct ids *(*script)(void *arg);
+    void *script_arg;
     const char *version;
     double load_s, warm_s; /* for the status page */
 };
