@@ -18,6 +18,7 @@
 #include "text/tokenizer.h"
 
 struct service;
+struct script;
 
 struct service_opts {
     struct engine *engine; /* borrowed, as all here: outlives the service */
@@ -33,13 +34,10 @@ struct service_opts {
     struct sampling sampling; /* defaults */
     const char *cache_dir;    /* remembered turns are kept there; NULL: only in memory */
     const char *trace_dir;    /* every exchange is stored there; NULL: none */
+    struct script *script;    /* answers come from it, where a rule fits (api/script.h); NULL: none */
     uint64_t queue_bytes;     /* of waiting requests together; 0: 256 MiB */
     void (*access)(void *arg, const char *line, const char *json); /* the access line in both spellings; NULL: none */
     void *access_arg;
-    /* The ids of the next answer in place of the model's, to test clients with: borrowed until the service is closed; NULL: the model answers. Any
-     * thread. NULL: always the model. */
-    const struct ids *(*script)(void *arg);
-    void *script_arg;
     const char *version;
     double load_s, warm_s; /* for the status page */
 };
