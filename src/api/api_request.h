@@ -52,7 +52,10 @@ struct api_request {
     struct json *body; /* owned: what the slices below borrow from */
     struct json *made; /* owned: an object that holds `messages` and `tools`, in the templates' shape */
     const struct json *messages, *tools; /* borrowed from `made`; tools NULL: none */
-    struct api_tool *tool;               /* owned; [n_tool], in the order of `tools` */
+    const struct json
+        *shown_tools;      /* those of `tools` that the prompt lists; NULL: none. A deferred tool is in `tools` once a
+                                            result has named it, and never here */
+    struct api_tool *tool; /* owned; [n_tool], in the order of `tools` */
     size_t n_tool;
     enum api_tool_choice tool_choice;
     int tool_named;                   /* API_TOOLS_NAMED: index into tool */
@@ -82,6 +85,7 @@ struct api_request {
     bool format_strict;
     struct str format_name;
 
+    bool prefill;         /* the last message is the assistant's and its answer goes on from there */
     bool thinking;        /* reasoning is shown; true unless refused */
     struct str cache_key; /* prompt_cache_key, session ids: for the log */
 
@@ -106,7 +110,9 @@ struct api_defaults {
     struct sampling sampling;
     int max_n; /* most choices of a request */
     int n_vocab;
-    bool has_fim; /* the vocabulary can fill in the middle */
+    bool has_fim;        /* the vocabulary can fill in the middle */
+    bool developer_role; /* the chat template knows turns of role "developer"; else they are "system" */
+    bool tool_grammar;   /* calls keep to their schemas unless the request turns it off */
 };
 
 /* All zeros but the defaults. */
