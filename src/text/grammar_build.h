@@ -42,6 +42,8 @@ int grammar_build_literal(struct grammar_build *b, struct str text);
 /* ECMA-262 syntax over Unicode characters, anchored at both ends. `json`: the pattern speaks of the characters of a string, and the terminal
  * matches their JSON spellings between the quotes (escapes included), quotes excluded. */
 int grammar_build_regex(struct grammar_build *b, struct str pattern, bool json);
+/* The same for strings that contain a match, as JSON Schema's `pattern` means it; ^ and $ are the ends of the string. */
+int grammar_build_search(struct grammar_build *b, struct str pattern, bool json);
 /* Strings of min to max characters (SIZE_MAX: no bound); `json` as above. */
 int grammar_build_chars(struct grammar_build *b, size_t min, size_t max, bool json);
 /* Regular operations on terminals (not on rules): intersection, and what `a` has and `b_` has not. */
@@ -59,9 +61,11 @@ int grammar_build_repeat(struct grammar_build *b, int node, size_t min, size_t m
 int grammar_build_rule(struct grammar_build *b); /* to be defined later: recursion */
 void grammar_build_define(struct grammar_build *b, int rule, int node);
 
+/* Left recursion: `a: a x | y` is understood, through other rules it fails with ERR_UNSUPPORTED. */
+
 /* Members in any order, each at most once, with `sep` between two: what JSON objects and XML parameters are made of. */
 struct grammar_member {
-    int node; /* the member whole, key and value */
+    int node; /* the member whole, key and value; not empty */
     bool required;
 };
 /* `extra`: a member that may come any number of times between others (an undeclared key), -1: none. At least `min` and at most `max` members
