@@ -122,8 +122,8 @@ int bench_throughput(const struct bench_throughput *c, const struct bench_model 
             word = list;
             list.n = 0;
         }
-        if (!str_to_i64(str_trim(word), &n) || n < 1 || n > 64) {
-            rc = err_set(e, ERR_ARG, "--parallel: found \"%s\", expected numbers from 1 to 64 with commas between",
+        if (!str_to_i64(str_trim(word), &n) || n < 1 || n > 256) {
+            rc = err_set(e, ERR_ARG, "--parallel: found \"%s\", expected numbers from 1 to 256 with commas between",
                          c->parallel);
             break;
         }

@@ -164,7 +164,7 @@ static int ask(struct chat_loop *c, struct err *e)
             putchar('\n');
         if (res.finish == ANSWER_CANCELLED)
             puts("(stopped)");
-        else if (res.finish == ANSWER_LENGTH)
+        else if (res.finish == ANSWER_LENGTH || res.finish == ANSWER_WINDOW)
             puts("(cut at the limit of tokens)");
     }
     generate_result_deinit(&res);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "cli/engine_opts.h"
 
-enum { MAX_RUNNING = 64, MAX_STALL_MS = 3600000 };
+enum { MAX_RUNNING = 256, MAX_STALL_MS = 3600000 };
 
 void engine_cli_init(struct engine_cli *c)
 {

@@ -13,6 +13,7 @@ const char *answer_finish_name(enum answer_finish f)
     case ANSWER_STOP:
         return "stop";
     case ANSWER_LENGTH:
+    case ANSWER_WINDOW:
         return "length";
     case ANSWER_REPEAT:
         return "repeat";
@@ -24,35 +25,55 @@ const char *answer_finish_name(enum answer_finish f)
     return "";
 }
 
-int answer_init(struct answer *a, const struct answer_opts *o, const struct tokenizer *tok, int n_vocab,
-                const int32_t *prompt, size_t n_prompt, struct err *e)
+static int check_opts(const struct answer_opts *o, const struct tokenizer *tok, int n_vocab, struct err *e)
 {
-    *a = (struct answer){ .max_tokens = o->max_tokens, .logprobs = o->logprobs || o->n_top > 0 };
     if (o->n_top < 0 || o->n_top > SAMPLER_TOP_MAX)
         return err_set(e, ERR_ARG, "top logprobs: found %d, expected 0 to %d", o->n_top, SAMPLER_TOP_MAX);
     if (!tok && o->n_stop)
         return err_set(e, ERR_ARG, "stop strings need a tokenizer");
-    int rc = repeat_check(&o->repeat, e);
+    if (o->script && !o->n_eos)
+        return err_set(e, ERR_ARG, "a scripted answer needs a token that ends it");
+    for (size_t i = 0; o->script && i < o->n_script; i++)
+        if (o->script[i] < 0 || o->script[i] >= n_vocab)
+            return err_set(e, ERR_ARG, "token id %d of the scripted answer is not in the vocabulary of %d",
+                           (int)o->script[i], n_vocab);
+    return repeat_check(&o->repeat, e);
+}
+
+/* *out, owned by the caller: a copy of v[0..n), not NULL even for none. */
+static bool copy_ids(int32_t **out, const int32_t *v, size_t n)
+{
+    *out = mem_try_calloc(MAX(n, 1), sizeof **out);
+    if (*out && n)
+        memcpy(*out, v, n * sizeof *v);
+    return *out != NULL;
+}
+
+int answer_init(struct answer *a, const struct answer_opts *o, const struct tokenizer *tok, int n_vocab,
+                const int32_t *prompt, size_t n_prompt, struct err *e)
+{
+    *a = (struct answer){ .max_tokens = o->max_tokens,
+                          .window = o->window,
+                          .n_eos = o->n_eos,
+                          .n_script = o->n_script,
+                          .logprobs = o->logprobs || o->n_top > 0 };
+    int rc = check_opts(o, tok, n_vocab, e);
     if (!rc)
         rc = stop_init(&a->stop, o->stops, o->n_stop, e);
     if (!rc)
         rc = sampler_new(&a->sampler, &o->sampling, n_vocab, e);
+    if (!rc && (!copy_ids(&a->eos, o->eos, o->n_eos) || (o->script && !copy_ids(&a->script, o->script, o->n_script))))
+        rc = err_set(e, ERR_NOMEM, "no memory for %zu tokens of an answer", o->n_eos + o->n_script);
     if (rc) {
-        stop_deinit(&a->stop);
+        answer_deinit(a);
         return rc;
     }
-    a->eos = mem_try_calloc(MAX(o->n_eos, 1), sizeof *a->eos);
-    if (!a->eos) {
-        answer_deinit(a);
-        return err_set(e, ERR_NOMEM, "no memory for %zu tokens that end an answer", o->n_eos);
-    }
-    if (o->n_eos)
-        memcpy(a->eos, o->eos, o->n_eos * sizeof *a->eos);
-    a->n_eos = o->n_eos;
     a->n_top = MIN(o->n_top, n_vocab);
     sampler_prompt(a->sampler, prompt, n_prompt);
-    if (tok)
+    if (tok) {
+        sampler_limit(a->sampler, tokenizer_size(tok));
         detok_init(&a->detok, tok, !o->keep_special);
+    }
     repeat_init(&a->repeat, &o->repeat);
     return 0;
 }
@@ -63,6 +84,7 @@ void answer_deinit(struct answer *a)
     stop_deinit(&a->stop);
     repeat_deinit(&a->repeat);
     mem_free(a->eos);
+    mem_free(a->script);
     ids_deinit(&a->ids);
     buf_deinit(&a->piece);
     buf_deinit(&a->text);
@@ -112,12 +134,33 @@ static void end_behind(struct answer *a, enum answer_finish why)
     a->failed |= a->piece.failed;
 }
 
+static int32_t choose(struct answer *a, const float *logits)
+{
+    double *logprob = a->logprobs ? &a->logprob : NULL;
+    if (!a->script)
+        return sampler_next(a->sampler, logits, logprob);
+    int32_t id = a->ids.n < a->n_script ? a->script[a->ids.n] : a->eos[0];
+    sampler_take(a->sampler, id, logits, logprob);
+    return id;
+}
+
+/* What ends the answer behind its last token, if nothing else did. */
+static enum answer_finish limit_reached(struct answer *a)
+{
+    if (a->max_tokens && a->ids.n >= a->max_tokens)
+        return ANSWER_LENGTH;
+    if (a->window && a->ids.n >= a->window)
+        return ANSWER_WINDOW;
+    return repeat_push(&a->repeat, a->ids.v, a->ids.n) ? ANSWER_REPEAT : ANSWER_OPEN;
+}
+
 int32_t answer_next(struct answer *a, const float *logits)
 {
-    int32_t id = sampler_next(a->sampler, logits, a->logprobs ? &a->logprob : NULL);
+    int32_t id = choose(a, logits);
     if (a->n_top)
         sampler_top(a->sampler, a->top, a->n_top);
-    if (is_eos(a, id)) {
+    if (is_eos(a, id) && (!a->script || a->ids.n >= a->n_script)) {
+        a->eos_drawn = true;
         answer_end(a, ANSWER_EOS);
         return id;
     }
@@ -127,9 +170,8 @@ int32_t answer_next(struct answer *a, const float *logits)
         detok_push(&a->detok, id, &a->text);
         deliver(a);
     }
-    if (a->finish == ANSWER_OPEN && a->max_tokens && a->ids.n >= a->max_tokens)
-        end_behind(a, ANSWER_LENGTH);
-    else if (a->finish == ANSWER_OPEN && repeat_push(&a->repeat, a->ids.v, a->ids.n))
-        end_behind(a, ANSWER_REPEAT);
+    enum answer_finish why = a->finish == ANSWER_OPEN ? limit_reached(a) : ANSWER_OPEN;
+    if (why != ANSWER_OPEN)
+        end_behind(a, why);
     return id;
 }

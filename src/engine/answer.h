@@ -20,19 +20,21 @@
 #include "engine/stop.h"
 #include "text/detok.h"
 #include "text/ids.h"
+#include "text/matcher.h"
 #include "text/tokenizer.h"
 
 enum answer_finish {
     ANSWER_OPEN,      /* not over yet */
     ANSWER_EOS,       /* the model ended its answer */
     ANSWER_STOP,      /* a stop string */
-    ANSWER_LENGTH,    /* max_tokens, or the context is full */
+    ANSWER_LENGTH,    /* max_tokens */
+    ANSWER_WINDOW,    /* the context is full */
     ANSWER_REPEAT,    /* it repeats itself without end */
     ANSWER_CANCELLED, /* the caller wants no more */
 };
 
-const char *
-answer_finish_name(enum answer_finish f); /* "stop" for the first two ends, "length", "repeat", "cancelled" */
+const char *answer_finish_name(
+    enum answer_finish f); /* "stop" for the first two ends, "length" for the next two, "repeat", "cancelled" */
 
 struct answer_opts {
     struct sampling sampling;
@@ -41,6 +43,10 @@ struct answer_opts {
     const struct str *stops; /* texts that end the answer and are not part of it; copied */
     size_t n_stop;
     size_t max_tokens; /* 0: no limit of its own */
+    size_t window;     /* tokens that the context has room for; 0: not known */
+    /* The answer is these tokens and then the first of `eos`, whatever the logits say; copied. NULL: none. */
+    const int32_t *script;
+    size_t n_script;
     bool keep_special; /* special tokens appear in the text */
     int n_top;         /* top logprobs wanted: 0 to SAMPLER_TOP_MAX; more than the vocabulary has are not given */
     bool logprobs;
@@ -53,7 +59,10 @@ struct answer {
     struct stop stop;
     struct repeat repeat;
     int32_t *eos; /* owned */
-    size_t n_eos, max_tokens;
+    size_t n_eos, max_tokens, window;
+    int32_t *script; /* owned; NULL: none */
+    size_t n_script;
+    bool eos_drawn; /* a token ended the answer; it is not among ids */
     struct ids ids; /* the answer's tokens, without the one that ended it */
     enum answer_finish finish;
     struct buf piece; /* text that the last call completed; valid UTF-8 in whole characters */

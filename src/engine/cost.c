@@ -8,7 +8,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 
-static const int row_points[] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64 };
+static const int row_points[] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256 };
 /* Lower ends of the classes of match lengths. */
 static const int match_points[] = { 0, 6, 9, 13, 17, 25, 33, 65, 129 };
 
@@ -143,9 +143,20 @@ void cost_prompt(struct cost *c, int n_row, int64_t ns)
     c->prompt_ns = c->prompt_ns > 0 ? c->prompt_ns + step_weight * (row - c->prompt_ns) : row;
 }
 
+/* Time of a prompt row; 0: nothing known. */
+static double prompt_row_ns(const struct cost *c)
+{
+    return c->prompt_ns > 0 ? c->prompt_ns : expected(c, 1);
+}
+
+int64_t cost_prompt_ns(const struct cost *c, size_t n_row)
+{
+    return (int64_t)(prompt_row_ns(c) * (double)n_row);
+}
+
 int cost_rows_within(const struct cost *c, int64_t ns)
 {
-    double row = c->prompt_ns > 0 ? c->prompt_ns : expected(c, 1);
+    double row = prompt_row_ns(c);
     return row > 0 ? (int)MAX(1, MIN((double)ns / row, 1 << 20)) : 1;
 }
 

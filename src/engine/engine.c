@@ -40,6 +40,7 @@ struct engine {
     bool stop, woken;
     enum command command;
     struct engine_stats stats;
+    struct runner_load load;
 
     /* Of the engine thread. */
     struct engine_stats shown; /* as of the last log line */
@@ -108,9 +109,11 @@ static void publish(struct engine *g)
 {
     struct engine_stats s;
     runner_stats(g->runner, &s);
+    struct runner_load load = runner_load(g->runner);
     log_figures(g, &s);
     pthread_mutex_lock(&g->mu);
     g->stats = s;
+    g->load = load;
     pthread_mutex_unlock(&g->mu);
 }
 
@@ -296,7 +299,7 @@ int engine_submit(struct engine *g, struct request **out, const struct engine_re
     request_release(*out);
     request_release(*out);
     *out = NULL;
-    return err_set(e, ERR_LIMIT, "%d requests are waiting already: try again later", g->o.max_queued);
+    return err_set(e, ERR_BUSY, "%d requests are waiting already: try again later", g->o.max_queued);
 }
 
 void request_cancel(struct request *r)
@@ -329,6 +332,19 @@ void engine_stats(struct engine *g, struct engine_stats *out)
     *out = g->stats;
     out->n_waiting += g->n_inbox;
     pthread_mutex_unlock(&g->mu);
+}
+
+int64_t engine_expected_wait_ns(struct engine *g)
+{
+    pthread_mutex_lock(&g->mu);
+    struct runner_load l = g->load;
+    int n_ahead = g->stats.n_running + g->stats.n_waiting + g->n_inbox;
+    pthread_mutex_unlock(&g->mu);
+    if (n_ahead < l.n_place)
+        return 0;
+    /* Places become free one after another, each once in the time that a request holds it. */
+    int64_t places = l.hold_ns / l.n_place * (n_ahead - l.n_place + 1);
+    return MAX(places, l.prompt_ns);
 }
 
 static void command(struct engine *g, enum command c)

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "engine/answer.h"
 #include "model/model.h"
+#include "text/matcher.h"
 #include "text/tokenizer.h"
 
 /* The chunk to open a model with (model_opts.chunk): MoE prefill is efficient in thousands of rows. */
@@ -53,15 +54,30 @@ struct engine_request {
     int priority;              /* higher goes first; 0 */
     bool no_cache_write;       /* leaves nothing in the prefix tree */
     bool progress;             /* wants events about the prompt */
+    /* The answer is these tokens, in order, then the first of answer.eos, whatever the logits say (the model runs all the same): recorded answers
+     * through the real detokeniser. NULL: none. */
+    const int32_t *script;
+    size_t n_script;
+    /* The grammar that the answer keeps to: taken over by engine_submit, also when it fails; NULL: none. Log-probabilities stay those of
+     * the model alone. An answer that nothing may follow ends with ANSWER_EOS. */
+    struct matcher *matcher;
 };
 
-enum engine_event_kind { ENGINE_PROGRESS, ENGINE_TOKEN, ENGINE_FINISH, ENGINE_ERROR };
+/* QUEUED comes first and once, TOKEN for each token of the answer but the one that ends it, FINISH or ERROR last. */
+enum engine_event_kind { ENGINE_QUEUED, ENGINE_PROGRESS, ENGINE_TOKEN, ENGINE_FINISH, ENGINE_ERROR };
 
 /* What a request cost. */
 struct engine_figures {
-    size_t n_prompt, n_cached, n_disk; /* tokens of the prompt; of these found in the tree; of these read from disk */
-    size_t n_token;                    /* of the answer */
-    size_t n_step;                     /* model steps that its answer took */
+    /* Tokens of the prompt; of these found in the tree; of these read from disk besides. In QUEUED the last two are what a lookup gave then: what is
+     * computed or evicted until the request is admitted changes them. */
+    size_t n_prompt, n_cached, n_disk;
+    /* How many tokens the prompt had in common with the tree when it was submitted, and the token that the tree had next: where a prompt that was to
+     * be found again became another one. -1: the tree had nothing there, or all of the prompt. */
+    size_t n_match;
+    int32_t match_next;
+    size_t n_token;     /* of the answer */
+    size_t n_generated; /* the same and, if a token ended it, that one */
+    size_t n_step;      /* model steps that its answer took */
     size_t n_drafted, n_accepted;
     int n_preempted;
     int64_t queued_ns, prompt_ns, decode_ns, first_ns; /* first: from submission to the first token */
@@ -70,7 +86,7 @@ struct engine_figures {
 
 struct engine_event {
     enum engine_event_kind kind;
-    size_t done, total; /* PROGRESS: prompt tokens */
+    size_t done, total; /* PROGRESS: prompt tokens; TOKEN: done, tokens of the answer so far */
     int32_t id;         /* TOKEN */
     struct str
         text; /* TOKEN, FINISH: text completed by it, may be empty; borrowed until the next call for this request */
@@ -78,7 +94,8 @@ struct engine_event {
     int n_top;
     const struct sampler_top *top;
     enum answer_finish finish;     /* FINISH */
-    struct engine_figures figures; /* FINISH */
+    int stop;                      /* FINISH: index of the stop string that ended it; -1: none did */
+    struct engine_figures figures; /* QUEUED, FINISH, ERROR */
     const struct err *err;         /* ERROR */
 };
 
@@ -88,9 +105,12 @@ MUST_CHECK int engine_open(struct engine **out, struct model *m, const struct to
 /* Cancels what runs, writes to disk what is worth it, ends the thread, closes the model. Requests must be closed before. */
 void engine_close(struct engine *g);
 
-/* ERR_LIMIT if it can never fit or the queue is full, ERR_ARG for what is wrong with it: both before any work. */
+/* ERR_LIMIT if it can never fit, ERR_ARG for what is wrong with it, ERR_BUSY if the queue is full: all before any work. QUEUED follows within
+ * one step, or one pause of a chunk. */
 MUST_CHECK int engine_submit(struct engine *g, struct request **out, const struct engine_request *r, struct err *e);
-void request_cancel(struct request *r); /* any thread; a FINISH event with ANSWER_CANCELLED follows */
+/* Any thread. A FINISH event with ANSWER_CANCELLED follows: at once while the request waits, after the step under way while it decodes, at the
+ * next pause (some 40 ms apart, within layers) while a chunk of its prompt is computed. */
+void request_cancel(struct request *r);
 /* The next event; waits at most timeout_ms (< 0: as long as it takes). False: none came in time. After FINISH or ERROR none comes. */
 bool request_next(struct request *r, struct engine_event *out, int timeout_ms);
 void request_close(struct request *r); /* cancels if it is not over */
@@ -107,6 +127,9 @@ struct engine_stats {
         disk_write_bytes;
     int64_t disk_read_ns;
 };
+/* How long a request that came now would wait before its prompt is begun, from what is queued and what requests took so far; 0 while there is
+ * room. Any thread. */
+int64_t engine_expected_wait_ns(struct engine *g);
 /* A snapshot; any thread. */
 void engine_stats(struct engine *g, struct engine_stats *out);
 /* Forgets every prefix in memory that no running sequence holds, and on disk. Any thread; returns when it is done. */

@@ -102,7 +102,7 @@ int generate(struct generate_result *out, struct seq *s, const struct tokenizer 
     /* The last token of an answer is drawn and never computed: it needs no place in the context. */
     size_t room = seq_context(s) - req->n_prompt + 1;
     struct answer_opts o = req->answer;
-    o.max_tokens = o.max_tokens ? MIN(o.max_tokens, room) : room;
+    o.window = room;
     rc = answer_init(&r.answer, &o, tok, model_config(seq_model(s))->n_vocab, req->prompt, req->n_prompt, e);
     if (rc)
         return rc;

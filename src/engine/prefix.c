@@ -125,6 +125,25 @@ size_t prefix_probe(const struct prefix *x, const int32_t *ids, size_t n)
     return resume_point(x, v, n ? MIN(m, n - 1) : 0);
 }
 
+size_t prefix_match(const struct prefix *x, const int32_t *ids, size_t n, int32_t *next)
+{
+    struct prefix_node *v;
+    size_t m = match(x, ids, n, &v);
+    *next = -1;
+    if (m == n)
+        return m;
+    if (m < node_end(v)) {
+        *next = v->ids[m - v->from];
+    } else if (v->first_child) {
+        /* Several branches: the one that was used last is the likeliest to have been meant. */
+        const struct prefix_node *last = v->first_child;
+        for (const struct prefix_node *c = last->next; c; c = c->next)
+            last = c->last_used > last->last_used ? c : last;
+        *next = last->ids[0];
+    }
+    return m;
+}
+
 struct prefix_hit prefix_lookup(struct prefix *x, const int32_t *ids, size_t n)
 {
     struct prefix_node *v;

@@ -44,6 +44,9 @@ struct prefix_hit {
 struct prefix_hit prefix_lookup(struct prefix *x, const int32_t *ids, size_t n);
 /* How many tokens a lookup would find, without pinning or counting as a use. */
 size_t prefix_probe(const struct prefix *x, const int32_t *ids, size_t n);
+/* How many of ids[0..n) the tree spells, whether or not a sequence could go on there. *next: what it has instead of the next of them; -1:
+ * nothing, or they are all there. */
+size_t prefix_match(const struct prefix *x, const int32_t *ids, size_t n, int32_t *next);
 /* The page of the hit that holds position pos of the pool (pos < hit->n, within the window), or the snapshot at hit->n. */
 int32_t prefix_hit_page(const struct prefix *x, const struct prefix_hit *hit, int pool, size_t pos);
 void prefix_unpin(struct prefix *x, struct prefix_node *node); /* NULL is fine */

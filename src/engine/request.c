@@ -49,7 +49,9 @@ static int make(struct request *r, const struct engine_request *q, const struct 
         return err_set(e, ERR_NOMEM, "no memory for a queue of %zu events", max_events);
     struct answer_opts o = q->answer;
     o.sampling.bias = r->bias;
-    o.max_tokens = r->n_new;
+    o.window = r->n_new;
+    o.script = q->script;
+    o.n_script = q->n_script;
     return answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
 }
 

@@ -47,6 +47,7 @@ struct request {
     struct draft *draft;        /* owned; NULL: no guesses */
     struct request_guess guess;
     struct engine_figures figures;
+    size_t provisional;            /* tokens of its prompt that were known when it came */
     int64_t admitted_ns, first_ns; /* 0: not yet */
     bool in_step;                  /* its rows are being computed */
 

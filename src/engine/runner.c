@@ -12,7 +12,7 @@
 #include "model/identity.h"
 
 enum {
-    SMALL_ROWS = 64,     /* most rows of a small step, and of its rows with logits */
+    SMALL_ROWS = 64,     /* rows of a small step, and of its rows with logits; more where more sequences run */
     PAUSE_NS = 50000000, /* how far apart pauses may be (model.h) */
     STALL_NS = 200000000,
 };
@@ -42,7 +42,11 @@ struct runner {
     int64_t small_ns;         /* spent in small steps so far */
     struct request *in_chunk; /* whose chunk is suspended; NULL: none */
     struct engine_stats stats;
+    double hold_ns; /* how long requests held their place: a moving average; 0: none has ended */
 };
+
+/* Weight of the last request in the average. */
+static const double hold_weight = 0.1;
 
 /* --- making and unmaking ------------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +114,8 @@ int runner_new(struct runner **out, struct model *m, const struct runner_opts *o
     r->n_vocab = model_config(m)->n_vocab;
     r->cost = cost_new();
     struct batch_opts *b = &r->o.batch;
-    int chunk_rows = model_max_rows(m), small_rows = MIN(SMALL_ROWS, chunk_rows);
+    int chunk_rows = model_max_rows(m),
+        small_rows = MIN(MAX(SMALL_ROWS, MIN(o->engine.max_running, SCHED_MAX_PARTS)), chunk_rows);
     b->limits = (struct sched_limits){ .small_rows = small_rows,
                                        .small_prompt = small_rows,
                                        .chunk_rows = chunk_rows,
@@ -140,6 +145,14 @@ static void unlink_live(struct runner *r, struct request *q)
     *at = q->next;
 }
 
+static void note_hold(struct runner *r, const struct request *q)
+{
+    if (!q->admitted_ns)
+        return;
+    double ns = (double)(clock_ns() - q->admitted_ns);
+    r->hold_ns = r->hold_ns > 0 ? r->hold_ns + hold_weight * (ns - r->hold_ns) : ns;
+}
+
 /* The request is over: its sequence ends, its last event is queued, and this side lets go. */
 static void finish(struct runner *r, struct request *q, const struct engine_event *last)
 {
@@ -150,6 +163,8 @@ static void finish(struct runner *r, struct request *q, const struct engine_even
                 shelf_save(r->shelf, q->seq);
         }
         q->figures.n_preempted = q->seq->n_preempted;
+        q->figures.n_cached = q->seq->n_cached;
+        note_hold(r, q);
         batch_end(r->batch, q->seq, last->kind != ENGINE_ERROR);
         q->seq = NULL;
     }
@@ -157,6 +172,7 @@ static void finish(struct runner *r, struct request *q, const struct engine_even
     if (q->first_ns)
         q->figures.decode_ns = clock_ns() - q->first_ns;
     q->figures.n_token = q->answer.ids.n;
+    q->figures.n_generated = q->answer.ids.n + q->answer.eos_drawn;
     ev.figures = q->figures;
     request_emit(q, &ev);
     unlink_live(r, q);
@@ -167,7 +183,10 @@ static void finish_answer(struct runner *r, struct request *q)
 {
     enum answer_finish why = q->answer.finish;
     *(why == ANSWER_CANCELLED ? &r->stats.n_cancelled : &r->stats.n_finished) += 1;
-    const struct engine_event ev = { .kind = ENGINE_FINISH, .text = buf_view(&q->answer.piece), .finish = why };
+    const struct engine_event ev = { .kind = ENGINE_FINISH,
+                                     .text = buf_view(&q->answer.piece),
+                                     .finish = why,
+                                     .stop = why == ANSWER_STOP ? q->answer.stop.hit : -1 };
     finish(r, q, &ev);
 }
 
@@ -197,14 +216,33 @@ static void emit_token(struct request *q, int32_t id)
     const struct answer *a = &q->answer;
     bool is_over = a->finish != ANSWER_OPEN;
     struct engine_event ev = {
-        .kind = ENGINE_TOKEN, .id = id, .logprob = a->logprob, .n_top = a->n_top, .top = a->top
+        .kind = ENGINE_TOKEN, .id = id, .done = a->ids.n, .logprob = a->logprob, .n_top = a->n_top, .top = a->top
     };
-    if (a->finish == ANSWER_EOS)
+    if (a->eos_drawn)
         return;
     if (!is_over)
         ev.text = buf_view(&a->piece);
     if (!request_emit(q, &ev))
         atomic_store(&q->cancelled, true);
+}
+
+/* What is known of its prompt now. */
+static void emit_queued(struct runner *r, struct request *q)
+{
+    const int32_t *ids = q->prompt.v;
+    size_t n = q->prompt.n;
+    q->figures.n_prompt = n;
+    q->figures.match_next = -1;
+    struct engine_event ev = { .kind = ENGINE_QUEUED };
+    if (!r->o.engine.no_prefix_cache)
+        q->figures.n_match = prefix_match(batch_prefix(r->batch), ids, n, &q->figures.match_next);
+    ev.figures = q->figures;
+    if (!r->o.engine.no_prefix_cache)
+        ev.figures.n_cached = prefix_probe(batch_prefix(r->batch), ids, n);
+    if (r->shelf)
+        ev.figures.n_disk = shelf_probe(r->shelf, ids, n, ev.figures.n_cached);
+    q->provisional = ev.figures.n_cached + ev.figures.n_disk;
+    request_emit(q, &ev);
 }
 
 void runner_accept(struct runner *r, struct request *q)
@@ -213,7 +251,7 @@ void runner_accept(struct runner *r, struct request *q)
     r->stats.n_request++;
     q->next = r->live;
     r->live = q;
-    q->figures.n_prompt = q->prompt.n;
+    emit_queued(r, q);
     if (batch_add(r->batch, &q->seq, q->prompt.v, q->prompt.n, q->n_new, q->priority, q->no_cache_write, q, &e)) {
         q->seq = NULL;
         fail(r, q, &e);
@@ -293,7 +331,6 @@ static void draw_part(struct runner *r, const struct batch_part *p, const float 
         q->figures.first_ns = now - q->submitted_ns;
         q->figures.queued_ns = q->admitted_ns - q->submitted_ns;
         q->figures.prompt_ns = now - q->admitted_ns;
-        q->figures.n_cached = p->seq->n_cached;
     } else {
         q->figures.n_step++;
     }
@@ -499,6 +536,24 @@ void runner_stats(const struct runner *r, struct engine_stats *out)
     out->disk_read_bytes = s.read_bytes;
     out->disk_write_bytes = s.write_bytes;
     out->disk_read_ns = s.read_ns;
+}
+
+struct runner_load runner_load(const struct runner *r)
+{
+    struct runner_load l = { .n_place = r->o.batch.limits.max_running, .hold_ns = (int64_t)r->hold_ns };
+    size_t n_row = 0;
+    int64_t now = clock_ns();
+    for (const struct request *q = r->live; q; q = q->next) {
+        const struct batch_seq *s = q->seq;
+        if (s->phase == SCHED_WAITING)
+            n_row += s->n_target - MIN(q->provisional, s->n_target);
+        else
+            n_row += s->n_target - MIN(s->n_done, s->n_target);
+        if (r->hold_ns <= 0 && q->admitted_ns)
+            l.hold_ns = MAX(l.hold_ns, now - q->admitted_ns);
+    }
+    l.prompt_ns = cost_prompt_ns(r->cost, n_row);
+    return l;
 }
 
 void runner_clear_cache(struct runner *r)

@@ -31,6 +31,14 @@ void runner_free(struct runner *r);
 void runner_accept(struct runner *r, struct request *q);
 /* Ends what was cancelled, notes what the disk has done, computes one step. False: there was nothing to compute. */
 bool runner_step(struct runner *r);
+/* What a newcomer's wait can be told from. */
+struct runner_load {
+    int n_place; /* requests that run at once */
+    int64_t
+        hold_ns; /* how long a request holds its place, on average of late; while none has ended, how long the oldest has */
+    int64_t prompt_ns; /* for the prompts that are not computed yet */
+};
+struct runner_load runner_load(const struct runner *r);
 void runner_stats(const struct runner *r, struct engine_stats *out);
 void runner_clear_cache(struct runner *r);
 void runner_flush(struct runner *r); /* waits for writes to disk */

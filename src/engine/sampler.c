@@ -27,7 +27,8 @@ struct candidate {
 struct sampler {
     struct sampling set;
     struct rng rng;
-    int n_vocab;
+    int n_vocab, n_draw;    /* ids below n_draw may be drawn */
+    const uint32_t *mask;   /* borrowed, during a draw; NULL: none */
     float *x;               /* owned; [n_vocab]: logits as changed by steps 1 to 3 */
     struct candidate *cand; /* owned; [n_vocab], NULL when greedy */
     /* For the penalties; all NULL where there are none. */
@@ -92,7 +93,7 @@ int sampler_new(struct sampler **out, const struct sampling *set, int n_vocab, s
     struct sampler *s = xcalloc(1, sizeof *s);
     size_t n = (size_t)n_vocab;
     s->set = *set;
-    s->n_vocab = n_vocab;
+    s->n_vocab = s->n_draw = n_vocab;
     rng_init(&s->rng, set->seed);
     s->x = mem_try_calloc(n, sizeof *s->x);
     s->cand = greedy ? NULL : mem_try_calloc(n, sizeof *s->cand);
@@ -117,6 +118,11 @@ void sampler_free(struct sampler *s)
     mem_free(s->seen);
     mem_free(s->ids);
     mem_free(s);
+}
+
+void sampler_limit(struct sampler *s, int n)
+{
+    s->n_draw = MIN(n, s->n_vocab);
 }
 
 static void note_seen(struct sampler *s, int32_t id)
@@ -164,6 +170,31 @@ static int32_t argmax(const float *x, int n)
     return best;
 }
 
+/* The first id at or behind `id` that may be drawn; n_draw if there is none. */
+static inline int32_t allowed_from(const struct sampler *s, int32_t id)
+{
+    if (!s->mask)
+        return id;
+    for (; id < s->n_draw; id = (id | 31) + 1) {
+        uint32_t word = s->mask[id / 32] >> (id % 32);
+        if (word)
+            return MIN(id + __builtin_ctz(word), s->n_draw);
+    }
+    return s->n_draw;
+}
+
+/* The best of those that may be drawn; -1: none may. */
+static int32_t best_allowed(const struct sampler *s)
+{
+    if (!s->mask)
+        return argmax(s->x, s->n_draw);
+    int32_t best = -1;
+    for (int32_t id = allowed_from(s, 0); id < s->n_draw; id = allowed_from(s, id + 1))
+        if (best < 0 || s->x[id] > s->x[best])
+            best = id;
+    return best;
+}
+
 /* Sum of exp(x - best), so that log-probability = x - best - log(sum). */
 static double sum_exp(const float *x, int n, float best)
 {
@@ -201,32 +232,33 @@ static void sift_down(struct candidate *heap, size_t n, size_t i)
     }
 }
 
-/* The k first in rank, in rank order. */
+/* The k first in rank, in rank order; fewer if fewer may be drawn. */
 static size_t take_top_k(struct sampler *s, size_t k)
 {
     struct candidate *heap = s->cand;
-    for (size_t i = 0; i < k; i++)
-        heap[i] = (struct candidate){ .x = s->x[i], .id = (int32_t)i };
-    for (size_t i = k / 2; i-- > 0;)
-        sift_down(heap, k, i);
-    for (size_t i = k; i < (size_t)s->n_vocab; i++) {
-        /* Among equals the earlier index stays, and i is later than all in the heap. */
-        if (s->x[i] <= heap[0].x)
+    size_t n = 0;
+    int32_t id = allowed_from(s, 0);
+    for (; n < k && id < s->n_draw; id = allowed_from(s, id + 1))
+        heap[n++] = (struct candidate){ .x = s->x[id], .id = id };
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(heap, n, i);
+    for (; id < s->n_draw; id = allowed_from(s, id + 1)) {
+        /* Among equals the earlier index stays, and id is later than all in the heap. */
+        if (s->x[id] <= heap[0].x)
             continue;
-        heap[0] = (struct candidate){ .x = s->x[i], .id = (int32_t)i };
-        sift_down(heap, k, 0);
+        heap[0] = (struct candidate){ .x = s->x[id], .id = id };
+        sift_down(heap, n, 0);
     }
-    qsort(heap, k, sizeof *heap, by_rank);
-    return k;
+    qsort(heap, n, sizeof *heap, by_rank);
+    return n;
 }
 
-/* Everything that x can still be kept with: at or above `floor`, in the order of the index. */
-static size_t take_from(struct sampler *s, float floor)
+/* All that may be drawn, in the order of the index. */
+static size_t take_all(struct sampler *s)
 {
     size_t n = 0;
-    for (int i = 0; i < s->n_vocab; i++)
-        if (s->x[i] >= floor)
-            s->cand[n++] = (struct candidate){ .x = s->x[i], .id = i };
+    for (int32_t id = allowed_from(s, 0); id < s->n_draw; id = allowed_from(s, id + 1))
+        s->cand[n++] = (struct candidate){ .x = s->x[id], .id = id };
     return n;
 }
 
@@ -271,7 +303,7 @@ static size_t choose(struct sampler *s, float best)
 {
     const struct sampling *set = &s->set;
     bool top_k = set->top_k > 0 && set->top_k < s->n_vocab;
-    size_t n = top_k ? take_top_k(s, (size_t)set->top_k) : take_from(s, -INFINITY);
+    size_t n = top_k ? take_top_k(s, (size_t)set->top_k) : take_all(s);
     double total = weigh(s->cand, n, best, set->temperature);
     if (set->top_p < 1) {
         if (!top_k) {
@@ -312,21 +344,52 @@ static double log_probability(const struct sampler *s, int32_t id)
     return (double)s->x[id] - s->log_norm;
 }
 
-int32_t sampler_next(struct sampler *s, const float *logits, double *logprob)
+/* Of the adjusted logits; a constant of theirs is worked out where it is asked for. */
+static void note_logprob(struct sampler *s, int32_t id, double *logprob)
+{
+    if (!logprob)
+        return;
+    float best = s->x[argmax(s->x, s->n_vocab)];
+    s->log_norm = (double)best + log(sum_exp(s->x, s->n_vocab, best));
+    *logprob = log_probability(s, id);
+}
+
+static void count(struct sampler *s, int32_t id)
+{
+    if (!s->seen)
+        return;
+    note_seen(s, id);
+    s->count[id]++;
+}
+
+int32_t sampler_next_of(struct sampler *s, const float *logits, const uint32_t *mask, double *logprob)
 {
     adjust(s, logits);
-    int32_t best = argmax(s->x, s->n_vocab), id = best;
-    if (s->cand)
+    s->mask = mask;
+    int32_t best = best_allowed(s), id = best;
+    if (best >= 0 && s->cand)
         id = draw(s, choose(s, s->x[best]));
-    if (logprob) {
-        s->log_norm = (double)s->x[best] + log(sum_exp(s->x, s->n_vocab, s->x[best]));
-        *logprob = log_probability(s, id);
-    }
-    if (s->seen) {
-        note_seen(s, id);
-        s->count[id]++;
-    }
+    s->mask = NULL;
+    if (id < 0)
+        return -1;
+    note_logprob(s, id, logprob);
+    count(s, id);
     return id;
+}
+
+int32_t sampler_next(struct sampler *s, const float *logits, double *logprob)
+{
+    return sampler_next_of(s, logits, NULL, logprob);
+}
+
+void sampler_take(struct sampler *s, int32_t id, const float *logits, double *logprob)
+{
+    if (s->cand)
+        (void)rng_unit(&s->rng);
+    if (logprob)
+        adjust(s, logits);
+    note_logprob(s, id, logprob);
+    count(s, id);
 }
 
 void sampler_top(const struct sampler *s, struct sampler_top *out, int n)

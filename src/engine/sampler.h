@@ -16,6 +16,9 @@
  * is never cut. Equal values are ranked by index, lower first, so that everything is deterministic: same seed, same logits, same
  * token. NaN counts as minus infinity.
  *
+ * A mask leaves only some tokens to steps 4 to 9; what it refuses takes no part in them, whatever its logit. Log-probabilities do not know
+ * of it: they are those of the model.
+ *
  * Steps 6 to 8 all keep a head of the ranking; a full sort of the vocabulary is made only where top-p without top-k meets an
  * almost flat distribution. A sampler belongs to one thread.
  * SPDX-License-Identifier: MIT */
@@ -71,8 +74,16 @@ void sampler_prompt(struct sampler *s, const int32_t *ids, size_t n);
 /* The next token. `logprob`, unless NULL: natural logarithm of its probability after step 3, at temperature 1, before anything is
  * cut. logits [n_vocab]. */
 int32_t sampler_next(struct sampler *s, const float *logits, double *logprob);
+/* Ids from n on stand for no token and are never drawn; until it is called all of the vocabulary may be. */
+void sampler_limit(struct sampler *s, int n);
+/* The same, of the tokens whose bit in `mask` is set (bit id % 32 of word id / 32, for every id that may be drawn; borrowed for the call); NULL:
+ * all. -1, and nothing was drawn, if the mask allows none. */
+int32_t sampler_next_of(struct sampler *s, const float *logits, const uint32_t *mask, double *logprob);
+/* The next token is `id`, which somebody else chose: counts it as sampler_next does, with one number of the generator, so that what is drawn
+ * afterwards is the same whether a token was chosen or drawn. */
+void sampler_take(struct sampler *s, int32_t id, const float *logits, double *logprob);
 /* The n (at most SAMPLER_TOP_MAX, and what the vocabulary has) most probable tokens of the last sampler_next, best first; of equals the
- * lower index. For a sampler_next that was asked for `logprob`. */
+ * lower index. For one that was asked for `logprob`. */
 void sampler_top(const struct sampler *s, struct sampler_top *out, int n);
 
 #endif

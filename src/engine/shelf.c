@@ -56,12 +56,21 @@ static void drop(struct shelf *x, struct job *j)
     mem_free(j);
 }
 
-/* Names of the whole blocks of the first n tokens of s; the caller frees them. */
-static struct store_key *block_keys(const struct shelf *x, const struct batch_seq *s, size_t n)
+/* Names of the whole blocks of ids[0..n); the caller frees them. */
+static struct store_key *block_keys(const struct shelf *x, const int32_t *ids, size_t n)
 {
     struct store_key *keys = xcalloc(n / store_block_tokens(x->store) + 1, sizeof *keys);
-    store_keys(x->store, s->ids.v, n, keys);
+    store_keys(x->store, ids, n, keys);
     return keys;
+}
+
+/* Where the blocks on disk, whose names are `keys`, end that go on from `from`, of a prompt of n tokens. At least one token is left to evaluate. */
+static size_t known_to(const struct shelf *x, const struct store_key *keys, size_t from, size_t n)
+{
+    size_t block = store_block_tokens(x->store), end = from / block * block;
+    while (end + block < n && store_has(x->store, &keys[end / block]))
+        end += block;
+    return end;
 }
 
 /* Begins to read tokens [from, n), whole blocks. */
@@ -88,14 +97,20 @@ static void read_blocks(struct shelf *x, struct batch_seq *s, const struct store
 
 void shelf_admitted(struct shelf *x, struct batch_seq *s)
 {
-    size_t block = store_block_tokens(x->store), from = s->n_done / block * block, n = from;
-    /* At least one token is left to evaluate. */
-    struct store_key *keys = block_keys(x, s, s->n_target - 1);
-    while (n + block < s->n_target && store_has(x->store, &keys[n / block]))
-        n += block;
+    size_t block = store_block_tokens(x->store);
+    struct store_key *keys = block_keys(x, s->ids.v, s->n_target - 1);
+    size_t n = known_to(x, keys, s->n_done, s->n_target);
     if (n > s->n_done)
-        read_blocks(x, s, keys, from, n);
+        read_blocks(x, s, keys, s->n_done / block * block, n);
     mem_free(keys);
+}
+
+size_t shelf_probe(struct shelf *x, const int32_t *ids, size_t n, size_t from)
+{
+    struct store_key *keys = block_keys(x, ids, n - 1);
+    size_t end = known_to(x, keys, from, n);
+    mem_free(keys);
+    return end - MIN(from, end);
 }
 
 void shelf_save(struct shelf *x, const struct batch_seq *s)
@@ -103,7 +118,7 @@ void shelf_save(struct shelf *x, const struct batch_seq *s)
     size_t block = store_block_tokens(x->store);
     if (s->n_done < SHELF_MIN_BLOCKS * block)
         return;
-    struct store_key *keys = block_keys(x, s, s->n_done);
+    struct store_key *keys = block_keys(x, s->ids.v, s->n_done);
     for (size_t at = 0; at + block <= s->n_done; at += block) {
         const struct store_key *key = &keys[at / block];
         if (store_has(x->store, key))

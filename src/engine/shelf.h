@@ -22,6 +22,8 @@ void shelf_free(struct shelf *x);
 
 /* A sequence was admitted: begins to read what the disk has beyond what memory had. */
 void shelf_admitted(struct shelf *x, struct batch_seq *s);
+/* Tokens of ids[0..n) beyond the first `from` that would be read from disk now. */
+size_t shelf_probe(struct shelf *x, const int32_t *ids, size_t n, size_t from);
 /* The sequence is about to end. Reads for it are awaited, since they fill its pages. */
 void shelf_forget(struct shelf *x, struct batch_seq *s);
 /* Writes the blocks of what the sequence has computed, as far as they are not on disk. */

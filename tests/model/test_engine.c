@@ -38,7 +38,9 @@ struct outcome {
     struct sampler_top top[N_LONG * N_TOP];
     enum answer_finish finish;
     struct engine_figures figures;
-    size_t n_progress;
+    size_t n_progress, n_queued, n_event;
+    struct engine_figures queued; /* as the first event told them */
+    int stop;
 };
 
 static struct {
@@ -119,6 +121,11 @@ static bool take(struct outcome *o, const struct engine_event *ev)
     if (ev->kind == ENGINE_ERROR)
         fail_msg("%s", ev->err->msg);
     o->n_progress += ev->kind == ENGINE_PROGRESS;
+    o->n_queued += ev->kind == ENGINE_QUEUED;
+    if (o->n_event++ == 0)
+        o->queued = ev->figures;
+    /* First and once. */
+    assert_int_equal(o->n_queued, 1);
     buf_str(&o->text, ev->text);
     if (ev->kind == ENGINE_TOKEN) {
         assert_true(n < N_LONG);
@@ -126,11 +133,13 @@ static bool take(struct outcome *o, const struct engine_event *ev)
         o->logprob[n] = ev->logprob;
         memcpy(o->top + n * N_TOP, ev->top, N_TOP * sizeof *ev->top);
         ids_add(&o->ids, ev->id);
+        assert_int_equal(ev->done, o->ids.n);
     }
     if (ev->kind != ENGINE_FINISH)
         return false;
     o->finish = ev->finish;
     o->figures = ev->figures;
+    o->stop = ev->stop;
     return true;
 }
 
@@ -504,7 +513,7 @@ static void requests_beyond_the_queue_are_refused(void **state)
             nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
     }
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(engine_submit(g, &one, &q, &e), ERR_LIMIT);
+        assert_int_equal(engine_submit(g, &one, &q, &e), ERR_BUSY);
         assert_null(one);
         assert_string_equal(e.msg, "5 requests are waiting already: try again later");
         nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
@@ -512,9 +521,132 @@ static void requests_beyond_the_queue_are_refused(void **state)
     engine_stats(g, &s);
     assert_int_equal(s.n_waiting, N_QUEUED);
     assert_int_equal(s.n_running, 1);
+    assert_true(engine_expected_wait_ns(g) > 0);
     request_close(first);
     for (int i = 0; i < N_QUEUED; i++)
         request_close(more[i]);
+    engine_close(g);
+}
+
+/* The first event tells what will be found again, the figures where a prompt left what was known. */
+static void a_request_knows_at_once_what_is_cached(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *r;
+    struct engine *g = open_engine(&(struct engine_opts){ 0 });
+    assert_int_equal(engine_expected_wait_ns(g), 0);
+    for (int round = 0; round < 3; round++) {
+        struct outcome o = { 0 };
+        struct ids prompt = { 0 };
+        ids_append(&prompt, world.prompts[7].v, world.prompts[7].n);
+        size_t n = prompt.n, at = n - 9;
+        if (round == 2)
+            prompt.v[at] = prompt.v[at] == 65 ? 66 : 65;
+        struct engine_request q = ask(7);
+        q.prompt = prompt.v;
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        finish(&o, r);
+        assert_int_equal(o.queued.n_prompt, n);
+        assert_int_equal(o.queued.n_cached, round == 0 ? 0 : round == 1 ? n - 1 : at);
+        assert_int_equal(o.figures.n_cached, o.queued.n_cached);
+        assert_int_equal(o.queued.n_match, round == 0 ? 0 : round == 1 ? n : at);
+        assert_int_equal(o.queued.match_next, round == 2 ? world.prompts[7].v[at] : -1);
+        assert_int_equal(o.figures.n_match, o.queued.n_match);
+        if (round < 2)
+            assert_same(&o, 7);
+        outcome_deinit(&o);
+        ids_deinit(&prompt);
+    }
+    engine_close(g);
+}
+
+#define SAID "Alpha beta gamma delta. Alpha beta gamma delta. Alpha beta gamma delta."
+
+static void a_scripted_answer_ends_as_it_is_written(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct request *r;
+    struct ids script = { 0 };
+    static const struct str stops[] = { { "never", 5 }, { "halt", 4 } };
+    const int32_t eos = world.prompts[0].v[0];
+    assert_int_equal(tokenizer_encode(world.tok, STR(SAID), TOKENIZER_ADDED_ALL, &script, &e), 0);
+    for (int round = 0; round < 4; round++) {
+        struct outcome o = { 0 };
+        struct engine *g = open_engine(
+            &(struct engine_opts){ .draft_always = round == 1, .n_ctx = round == 3 ? world.prompts[0].n + 2 : 0 });
+        struct engine_request q = ask(0);
+        if (round == 2)
+            assert_int_equal(tokenizer_encode(world.tok, STR(" halt it"), TOKENIZER_ADDED_ALL, &script, &e), 0);
+        q.script = script.v;
+        q.n_script = script.n;
+        q.answer.eos = &eos;
+        q.answer.n_eos = 1;
+        q.answer.stops = stops;
+        q.answer.n_stop = 2;
+        q.answer.max_tokens = 100;
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        finish(&o, r);
+        assert_int_equal(o.finish, round == 2 ? ANSWER_STOP : round == 3 ? ANSWER_WINDOW : ANSWER_EOS);
+        assert_int_equal(o.stop, round == 2 ? 1 : -1);
+        assert_int_equal(o.figures.n_generated, o.figures.n_token + (round < 2));
+        assert_int_equal(o.figures.n_token, o.ids.n);
+        if (round == 1)
+            assert_true(o.figures.n_drafted > 0 && o.figures.n_step < o.ids.n);
+        if (round < 2)
+            assert_int_equal(o.ids.n, script.n);
+        if (round < 3)
+            assert_string_equal(o.text.p, round < 2 ? SAID : SAID " ");
+        else
+            assert_int_equal(o.ids.n, 3);
+        outcome_deinit(&o);
+        engine_close(g);
+    }
+    ids_deinit(&script);
+}
+
+/* A chunk of thousands of tokens is given up at one of its pauses: nothing of it counts as computed, though a step was begun. The moment of
+ * the cancel is not ours to choose, so several are tried. */
+static void a_cancel_is_seen_within_a_chunk(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct engine *g;
+    struct model *m;
+    struct model_opts mo = model_opts_default;
+    struct ids longer = { 0 };
+    bool seen = false;
+    mo.chunk = ENGINE_CHUNK;
+    mo.n_threads = 1;
+    const struct engine_opts o = { .no_prefix_cache = true };
+    if (model_open(&m, MODEL, &mo, &e) || engine_open(&g, m, world.tok, &o, &e))
+        fail_msg("%s", e.msg);
+    while (longer.n < 2 * ENGINE_CHUNK)
+        ids_append(&longer, world.prompts[9].v, world.prompts[9].n);
+    for (int i = 0; i < 40 && !seen; i++) {
+        struct request *r;
+        struct engine_event ev = { 0 };
+        struct engine_stats before, after;
+        struct engine_request q = ask(9);
+        q.prompt = longer.v;
+        q.n_prompt = longer.n;
+        engine_stats(g, &before);
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        assert_true(request_next(r, &ev, 60000));
+        assert_int_equal(ev.kind, ENGINE_QUEUED);
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 * (i + 1) }, NULL);
+        request_cancel(r);
+        while (ev.kind != ENGINE_FINISH)
+            assert_true(request_next(r, &ev, 60000));
+        assert_int_equal(ev.finish, ANSWER_CANCELLED);
+        request_close(r);
+        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+        engine_stats(g, &after);
+        seen = after.n_step > before.n_step && after.computed_prompt_tokens == before.computed_prompt_tokens;
+    }
+    assert_true(seen);
+    ids_deinit(&longer);
     engine_close(g);
 }
 
@@ -672,7 +804,7 @@ static void *live(void *arg)
         q.priority = (int)rng_below(&rng, 3);
         q.no_cache_write = rng_below(&rng, 8) == 0;
         if (engine_submit(c->g, &r, &q, &e)) {
-            if (e.code != ERR_LIMIT)
+            if (e.code != ERR_BUSY)
                 note_wrong(c, e.msg, i);
             nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
             continue;
@@ -824,6 +956,9 @@ int main(void)
         cmocka_unit_test_setup(answers_go_on_during_a_long_prompt, use_int8),
         cmocka_unit_test_setup(what_cannot_fit_is_refused_before_any_work, use_int8),
         cmocka_unit_test_setup(requests_beyond_the_queue_are_refused, use_int8),
+        cmocka_unit_test_setup(a_request_knows_at_once_what_is_cached, use_int8),
+        cmocka_unit_test_setup(a_scripted_answer_ends_as_it_is_written, use_int8),
+        cmocka_unit_test_setup(a_cancel_is_seen_within_a_chunk, use_int8),
         cmocka_unit_test_setup(memory_may_run_out_anywhere, use_int8),
         cmocka_unit_test_setup(a_full_queue_ends_its_request, use_int8),
         cmocka_unit_test_setup(a_repeating_answer_can_be_ended, use_int8),

@@ -346,10 +346,75 @@ static void the_prompt_counts_for_the_repetition_penalty(void **state)
     answer_deinit(&a);
 }
 
+/* Text, tokens and end are the script's; the logits want another token. */
+static void a_script_is_followed_whatever_the_logits_say(void **state)
+{
+    (void)state;
+    struct ids ids = { 0 };
+    struct err e = ERR_INIT;
+    struct fixture f;
+    assert_int_equal(tokenizer_encode(tok, STR("Zo\xc3\xab <tool_call>"), TOKENIZER_ADDED_ALL, &ids, &e), 0);
+    struct answer_opts o = *opts((struct answer_opts){ .script = ids.v, .n_script = ids.n, .logprobs = true });
+    o.keep_special = true;
+    for (int round = 0; round < 2; round++) {
+        o.max_tokens = round ? 2 : 0;
+        open_with(&f, &o);
+        logits[7] = 20;
+        while (f.a.finish == ANSWER_OPEN) {
+            size_t at = f.a.ids.n;
+            assert_int_equal(answer_next(&f.a, logits), at < ids.n ? ids.v[at] : eos);
+            assert_true(f.a.logprob < -19);
+            collect(&f);
+        }
+        logits[7] = 0;
+        assert_int_equal(f.a.finish, round ? ANSWER_LENGTH : ANSWER_EOS);
+        assert_int_equal(f.a.eos_drawn, !round);
+        assert_int_equal(f.a.ids.n, round ? 2 : ids.n);
+        if (!round)
+            assert_text(&f, "Zo\xc3\xab <tool_call>");
+        close_answer(&f);
+    }
+    ids_deinit(&ids);
+}
+
+static void a_script_may_contain_what_ends_other_answers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const int32_t script[] = { eos, 65 };
+    open_with(&f, opts((struct answer_opts){ .script = script, .n_script = 2 }));
+    assert_int_equal(answer_next(&f.a, logits), eos);
+    assert_int_equal(answer_next(&f.a, logits), 65);
+    assert_int_equal(f.a.finish, ANSWER_OPEN);
+    assert_int_equal(answer_next(&f.a, logits), eos);
+    assert_int_equal(f.a.finish, ANSWER_EOS);
+    close_answer(&f);
+}
+
+static void a_full_context_is_told_from_a_limit_that_was_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t max_tokens, window;
+        enum answer_finish want;
+    } cases[] = { { 3, 4, ANSWER_LENGTH }, { 4, 4, ANSWER_LENGTH }, { 0, 4, ANSWER_WINDOW }, { 9, 4, ANSWER_WINDOW } };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        open_with(&f, opts((struct answer_opts){ .max_tokens = cases[i].max_tokens, .window = cases[i].window }));
+        while (f.a.finish == ANSWER_OPEN)
+            say(&f, 65);
+        assert_int_equal(f.a.finish, cases[i].want);
+        assert_int_equal(f.a.ids.n, cases[i].max_tokens == 3 ? 3 : 4);
+        assert_string_equal(answer_finish_name(f.a.finish), "length");
+        close_answer(&f);
+    }
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
     static const struct str empty = { "", 0 }, text = { "x", 1 };
+    static const int32_t wrong_ids[] = { 3, -4 };
     static const struct {
         struct answer_opts o;
         bool no_tok;
@@ -362,6 +427,10 @@ static void what_cannot_be_is_refused(void **state)
         { { .repeat = { .max_period = -3 } },
           false,
           "repetition: found a period of -3 tokens, expected 0 (off) to 4096" },
+        { { .script = wrong_ids, .n_script = 2 }, false, "a scripted answer needs a token that ends it" },
+        { { .script = wrong_ids, .n_script = 2, .eos = wrong_ids, .n_eos = 1 },
+          false,
+          "token id -4 of the scripted answer is not in the vocabulary of " },
         { { .max_tokens = 1 }, false, "top_p: found 5, expected 0 to 1" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -371,7 +440,7 @@ static void what_cannot_be_is_refused(void **state)
         o.sampling = sampling_greedy;
         o.sampling.top_p = o.max_tokens ? 5 : 1;
         assert_int_equal(answer_init(&a, &o, cases[i].no_tok ? NULL : tok, n_vocab, NULL, 0, &e), ERR_ARG);
-        assert_string_equal(e.msg, cases[i].msg);
+        assert_memory_equal(e.msg, cases[i].msg, strlen(cases[i].msg));
     }
 }
 
@@ -452,6 +521,9 @@ int main(void)
         cmocka_unit_test(a_small_vocabulary_has_no_more_top_tokens_than_tokens),
         cmocka_unit_test(without_a_tokenizer_there_are_ids_alone),
         cmocka_unit_test(the_prompt_counts_for_the_repetition_penalty),
+        cmocka_unit_test(a_script_is_followed_whatever_the_logits_say),
+        cmocka_unit_test(a_script_may_contain_what_ends_other_answers),
+        cmocka_unit_test(a_full_context_is_told_from_a_limit_that_was_asked_for),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(memory_that_runs_out_is_an_error_or_shows),
     };

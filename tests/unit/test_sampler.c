@@ -414,6 +414,117 @@ static void settings_out_of_range_are_refused(void **state)
     }
 }
 
+/* A masked sampler draws what one draws whose vocabulary has the allowed tokens alone. */
+static void a_mask_leaves_what_a_smaller_vocabulary_would(void **state)
+{
+    (void)state;
+    enum { N = 300, WORDS = (N + 31) / 32 };
+    static const struct sampling sets[] = {
+        { .temperature = 0, .top_p = 1, .repetition_penalty = 1 },
+        { .temperature = 1, .top_p = 1, .repetition_penalty = 1 },
+        { .temperature = 0.7, .top_p = 0.8, .repetition_penalty = 1.2 },
+        { .temperature = 2, .top_k = 5, .top_p = 0.9, .repetition_penalty = 1, .presence_penalty = 0.5 },
+        { .temperature = 1.5, .top_k = 40, .top_p = 1, .min_p = 0.1, .repetition_penalty = 1 },
+    };
+    struct rng rng;
+    rng_init(&rng, 5);
+    for (int round = 0; round < 200; round++) {
+        const struct sampling *set = &sets[round % (int)ARRAY_LEN(sets)];
+        uint32_t mask[WORDS] = { 0 };
+        float x[N], few[N];
+        int32_t id_of[N];
+        int n_few = 0;
+        uint32_t share = 1 + rng_below(&rng, 100);
+        for (int i = 0; i < N; i++) {
+            x[i] = (float)rng_below(&rng, 60) / 10;
+            if (rng_below(&rng, 100) >= share && (n_few || i + 1 < N))
+                continue;
+            mask[i / 32] |= 1u << (i % 32);
+            id_of[n_few] = i;
+            few[n_few++] = x[i];
+        }
+        if (set->top_k >= n_few)
+            continue; /* the smaller vocabulary would not be ranked, and drawn from in another order */
+        struct sampler *masked = make(set, N), *small = make(set, n_few);
+        for (int i = 0; i < 20; i++)
+            assert_int_equal(sampler_next_of(masked, x, mask, NULL), id_of[sampler_next(small, few, NULL)]);
+        sampler_free(masked);
+        sampler_free(small);
+    }
+}
+
+static void a_mask_changes_no_log_probability(void **state)
+{
+    (void)state;
+    double got, free_got;
+    struct sampler_top top[2];
+    struct sampler *s = make(&sampling_greedy, 8);
+    const uint32_t mask = 0x31; /* tokens 0, 4, 5 */
+    assert_int_equal(sampler_next_of(s, eight, &mask, &got), 0);
+    sampler_top(s, top, 2);
+    assert_int_equal(top[0].id, 2);
+    assert_int_equal(top[1].id, 3);
+    sampler_take(s, 0, eight, &free_got);
+    assert_true(got == free_got && got < top[0].logprob);
+    const uint32_t none = 0;
+    assert_int_equal(sampler_next_of(s, eight, &none, &got), -1);
+    sampler_free(s);
+}
+
+static void barred_tokens_are_drawn_where_the_mask_has_nothing_else(void **state)
+{
+    (void)state;
+    const float x[4] = { 5, -INFINITY, (float)NAN, 5 };
+    const uint32_t mask = 0x6;
+    struct sampling set = sampling_greedy;
+    for (int round = 0; round < 2; round++) {
+        set.temperature = round;
+        struct sampler *s = make(&set, 4);
+        for (int i = 0; i < 20; i++) {
+            int32_t id = sampler_next_of(s, x, &mask, NULL);
+            assert_true(id == 1 || id == 2);
+        }
+        sampler_free(s);
+    }
+}
+
+static void a_token_that_was_chosen_counts_like_one_drawn(void **state)
+{
+    (void)state;
+    struct sampling set = sampling_greedy;
+    set.temperature = 1;
+    set.frequency_penalty = 0.3;
+    set.seed = 9;
+    struct sampler *draws = make(&set, 8), *takes = make(&set, 8);
+    for (int i = 0; i < 100; i++) {
+        double p, q;
+        int32_t id = sampler_next(draws, eight, &p);
+        if (i % 3)
+            sampler_take(takes, id, eight, &q);
+        else
+            assert_int_equal(sampler_next(takes, eight, &q), id);
+        assert_true(p == q);
+    }
+    sampler_free(draws);
+    sampler_free(takes);
+}
+
+static void ids_without_a_token_are_never_drawn(void **state)
+{
+    (void)state;
+    const float x[6] = { 1, 2, 1, 0, 50, 60 };
+    struct sampling set = sampling_greedy;
+    for (int round = 0; round < 3; round++) {
+        set.temperature = round;
+        set.top_k = round == 2 ? 4 : 0;
+        struct sampler *s = make(&set, 6);
+        sampler_limit(s, 4);
+        for (int i = 0; i < 50; i++)
+            assert_in_range(sampler_next(s, x, NULL), 0, 3);
+        sampler_free(s);
+    }
+}
+
 static void memory_that_runs_out_is_an_error(void **state)
 {
     (void)state;
@@ -469,6 +580,11 @@ int main(void)
         cmocka_unit_test(the_top_is_that_of_the_logits_as_changed),
         cmocka_unit_test(everything_barred_is_no_crash),
         cmocka_unit_test(settings_out_of_range_are_refused),
+        cmocka_unit_test(a_mask_leaves_what_a_smaller_vocabulary_would),
+        cmocka_unit_test(a_mask_changes_no_log_probability),
+        cmocka_unit_test(barred_tokens_are_drawn_where_the_mask_has_nothing_else),
+        cmocka_unit_test(a_token_that_was_chosen_counts_like_one_drawn),
+        cmocka_unit_test(ids_without_a_token_are_never_drawn),
         cmocka_unit_test(memory_that_runs_out_is_an_error),
         cmocka_unit_test(generation_config_gives_the_defaults),
     };
