@@ -60,7 +60,7 @@ TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
 .PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-server test-asan test-tsan test-stress \
-        test-aarch64 bench fuzz lint format compdb check clean help objects tests
+        test-aarch64 test-agents bench fuzz lint format compdb check clean help objects tests
 .SECONDARY:
 
 all: $(B)/octet $(if $(filter release,$(MODE)),octet)
@@ -176,6 +176,10 @@ test: deps test-vocab ## everything that README promises, in minutes
 test-full: ## every golden sequence and every prompt with a known answer, on both paths, with the figures
 	@$(MAKE) $(PARALLEL) --no-print-directory tests all
 	@OCTET_TEST_FULL=1 $(RUNTESTS) -v -t 6000 $(B)/tests/model/test_mini_golden $(B)/tests/model/test_greedy tests/cli/test_answers.sh
+
+test-agents: all ## seven agents from npm, headless, without network, against the server (2 GB in build/agents)
+	@sh tools/agents.sh
+	@python3 tests/agents/run.py --octet $(B)/octet
 
 test-vocab: ## fetch the real Qwen3 vocabulary for the tokeniser's tests
 	@sh tools/fetch-test-vocab.sh || echo "test-vocab: not available; its tests will be skipped"
