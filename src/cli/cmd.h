@@ -22,6 +22,7 @@ int cmd_template(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_synth(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_launch(int argc, char **argv);
 
 /* Writes "octet COMMAND: message" to stderr and returns the exit code that e->code stands for: CMD_INTERRUPTED for ERR_CANCELLED,
  * CMD_FAILED for ERR_NOMEM and ERR_DEVICE, CMD_BAD_INPUT for all else. */

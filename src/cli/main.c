@@ -19,6 +19,7 @@ static const struct command {
     { "template", cmd_template, "render a chat template" },
     { "eval", cmd_eval, "measure a model: perplexity, agreement, answers" },
     { "synth", cmd_synth, "write a checkpoint with random weights" },
+    { "launch", cmd_launch, "start a coding agent that uses a running server" },
     { "bench", cmd_bench, "measure many conversations at once" },
 };
 

@@ -13,14 +13,14 @@ err_has '^Usage: octet COMMAND'
 ok "no command shows the usage and is an error"
 
 run 0 help
-for c in run inspect tokenize template eval synth; do
+for c in run inspect tokenize template eval synth launch; do
 	out_has "^  $c "
 done
 out_has '^  130  interrupted'
 err_is_empty
 ok "help lists commands and exit codes"
 
-for c in run inspect tokenize template eval synth; do
+for c in run inspect tokenize template eval synth launch; do
 	run 0 help $c
 	out_has "^Usage: octet $c"
 	out_has '^  -h, --help'

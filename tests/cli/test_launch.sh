@@ -1,0 +1,32 @@
+#!/bin/sh
+# test_launch.sh - octet launch: what it prints, and what it says where it cannot start.
+# SPDX-License-Identifier: MIT
+. tests/cli/lib.sh
+
+run 0 launch claude --model m --context 1000 --print
+out_has "^export ANTHROPIC_BASE_URL=http://127.0.0.1:8082$"
+out_has "^export CLAUDE_CODE_MAX_CONTEXT_TOKENS=1000$"
+out_has "^claude$"
+ok "what would be set is printed"
+
+run 2 launch
+err_has '^octet launch: expected an agent: claude, codex, opencode, qwen or anyclaude$'
+run 2 launch vim --model m --context 1000
+err_has '^octet launch: agent: expected claude, codex, opencode, qwen or anyclaude, found "vim"$'
+run 2 launch claude --url ftp://x
+err_has '^octet launch: URL: expected http://HOST\[:PORT\], found "ftp://x"$'
+ok "what is wrong is named"
+
+run 2 launch claude --url http://127.0.0.1:1
+err_has '^octet launch: is octet serve running\?: no connection to http://127.0.0.1:1'
+ok "no server"
+
+# The agent gets the environment and the arguments behind --.
+printf '#!/bin/sh\necho "$OPENAI_BASE_URL $OPENAI_MODEL $*"\n' >"$tmp/qwen"
+chmod +x "$tmp/qwen"
+PATH=$tmp:$PATH
+run 0 launch qwen --url http://[::1]:9/ --model 'a b' --context 9000 -- -p 'hi there'
+out_has '^http://\[::1\]:9/v1 a b --auth-type openai -p hi there$'
+ok "the agent is started with environment and arguments"
+
+finish
