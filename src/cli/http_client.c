@@ -182,8 +182,8 @@ static bool header_is(struct str s, const char *name, struct str *value)
 
 static int read_head(struct connection *c, struct head *h, struct err *e)
 {
-    struct str s, value;
-    size_t n;
+    struct str s = { 0 }, value = { 0 };
+    size_t n = 0;
     int64_t status;
     do {
         if (line(c, &s, &n, e))
@@ -249,8 +249,8 @@ static bool hex(struct str s, uint64_t *out)
 
 static int pass_chunks(struct connection *c, const struct sink *sink, struct err *e)
 {
-    struct str s;
-    size_t n;
+    struct str s = { 0 };
+    size_t n = 0;
     for (uint64_t size = 1; size;) {
         if (line(c, &s, &n, e))
             return e->code;
