@@ -62,7 +62,7 @@ struct exchange_header {
 /* Never fails: an error is an answer too. `body` is borrowed for the call. */
 struct exchange *exchange_open(struct service *s, const struct exchange_head *h, struct str body);
 /* An answer that refuses before exchange_open could be called (a header, a size, a full house). */
-struct exchange *exchange_refuse(struct service *s, const struct exchange_head *h, const struct api_error *x);
+struct exchange *exchange_refuse(struct service *s, const struct exchange_head *h, const struct api_error *why);
 bool exchange_streams(const struct exchange *x); /* chunked; else one object, whose length is known at its END */
 int exchange_status(const struct exchange *x);
 const char *exchange_content_type(const struct exchange *x);

@@ -1,0 +1,264 @@
+/* constrain.c - from a request to a matcher, with the grammars made last.
+ * SPDX-License-Identifier: MIT */
+#include "api/constrain.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { KEPT = 32 };
+
+struct kept {
+    struct buf key;    /* all that the grammar was made of */
+    struct grammar *g; /* held; NULL: the place is free */
+    uint64_t used;
+};
+
+struct constrain {
+    struct token_trie *trie; /* owned */
+    pthread_mutex_t mu;
+    /* Guarded by mu. */
+    struct kept kept[KEPT];
+    uint64_t now;
+    struct constrain_stats stats;
+};
+
+int constrain_new(struct constrain **out, const struct tokenizer *tok, const int32_t *eos, size_t n_eos, struct err *e)
+{
+    struct token_trie *trie;
+    *out = NULL;
+    int rc = token_trie_new(&trie, tok, eos, n_eos, e);
+    if (rc)
+        return rc;
+    *out = xcalloc(1, sizeof **out);
+    (*out)->trie = trie;
+    pthread_mutex_init(&(*out)->mu, NULL);
+    return 0;
+}
+
+void constrain_free(struct constrain *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; i < KEPT; i++) {
+        grammar_release(c->kept[i].g);
+        buf_deinit(&c->kept[i].key);
+    }
+    token_trie_free(c->trie);
+    pthread_mutex_destroy(&c->mu);
+    mem_free(c);
+}
+
+void constrain_stats(struct constrain *c, struct constrain_stats *out)
+{
+    pthread_mutex_lock(&c->mu);
+    *out = c->stats;
+    pthread_mutex_unlock(&c->mu);
+}
+
+/* --- the grammars made last ----------------------------------------------------------------------------------------------------------- */
+
+/* The grammar made of `key`, held for the caller; NULL if there is none. */
+static struct grammar *find(struct constrain *c, const struct buf *key)
+{
+    struct grammar *g = NULL;
+    pthread_mutex_lock(&c->mu);
+    for (int i = 0; i < KEPT && !g; i++) {
+        struct kept *k = &c->kept[i];
+        if (k->g && str_eq(buf_view(&k->key), buf_view(key))) {
+            k->used = ++c->now;
+            g = grammar_hold(k->g);
+            c->stats.n_reused++;
+        }
+    }
+    pthread_mutex_unlock(&c->mu);
+    return g;
+}
+
+/* Keeps g in the place that was used longest ago. Takes the key over. */
+static void keep(struct constrain *c, struct buf *key, struct grammar *g)
+{
+    pthread_mutex_lock(&c->mu);
+    struct kept *k = &c->kept[0];
+    for (int i = 1; i < KEPT; i++) {
+        if (c->kept[i].used < k->used)
+            k = &c->kept[i];
+    }
+    struct kept old = *k;
+    *k = (struct kept){ .key = *key, .g = grammar_hold(g), .used = ++c->now };
+    c->stats.n_compiled++;
+    pthread_mutex_unlock(&c->mu);
+    *key = (struct buf){ 0 };
+    grammar_release(old.g);
+    buf_deinit(&old.key);
+}
+
+/* --- what a request asks for ---------------------------------------------------------------------------------------------------------- */
+
+/* The forms that a grammar is made for. */
+enum form { FORM_FREE, FORM_TOOLS, FORM_JSON, FORM_SCHEMA, FORM_REGEX, FORM_EBNF };
+
+static const char *format_param(enum api_dialect d)
+{
+    return d == API_MESSAGES ? "output_config.format" : d == API_RESPONSES ? "text.format" : "response_format";
+}
+
+static bool has_format(const struct api_request *r)
+{
+    return r->format != API_FORMAT_TEXT;
+}
+
+static bool forced(const struct api_request *r)
+{
+    return r->tool_choice == API_TOOLS_REQUIRED || r->tool_choice == API_TOOLS_NAMED;
+}
+
+static bool may_call(const struct constrain_ask *a)
+{
+    return a->format && a->tools->n && a->request->tool_choice != API_TOOLS_NONE;
+}
+
+static bool is_json(const struct api_request *r)
+{
+    return r->format == API_FORMAT_JSON || r->format == API_FORMAT_SCHEMA;
+}
+
+static enum form form_of(const struct constrain_ask *a)
+{
+    const struct api_request *r = a->request;
+    if (may_call(a) && (forced(r) || is_json(r) || r->tool_grammar))
+        return FORM_TOOLS;
+    /* With reasoning before it, a form of JSON is the tools' grammar without tools. */
+    if (is_json(r) && (a->reasoning || a->opens_think))
+        return FORM_TOOLS;
+    switch (r->format) {
+    case API_FORMAT_JSON:
+        return FORM_JSON;
+    case API_FORMAT_SCHEMA:
+        return FORM_SCHEMA;
+    case API_FORMAT_REGEX:
+        return FORM_REGEX;
+    case API_FORMAT_EBNF:
+        return FORM_EBNF;
+    case API_FORMAT_TEXT:
+        break;
+    }
+    return FORM_FREE;
+}
+
+static struct grammar_tools_opts tools_opts(const struct constrain_ask *a)
+{
+    const struct api_request *r = a->request;
+    static const struct toolset none;
+    bool calls = may_call(a);
+    return (struct grammar_tools_opts){
+        .format = a->format,
+        .tools = calls ? a->tools : &none,
+        .mode = calls && forced(r) ? GRAMMAR_TOOLS_REQUIRED : GRAMMAR_TOOLS_AUTO,
+        .only = calls && r->tool_choice == API_TOOLS_NAMED ? r->tool_named : -1,
+        .parallel = r->parallel_calls,
+        .schema = r->format == API_FORMAT_SCHEMA ? r->format_schema : NULL,
+        .any_json = r->format == API_FORMAT_JSON,
+        .reasoning = a->reasoning,
+        .opens_think = a->opens_think,
+    };
+}
+
+static void make_key(struct buf *key, enum form f, const struct constrain_ask *a)
+{
+    const struct api_request *r = a->request;
+    buf_printf(key, "%d %d %d ", f, r->format, r->format_strict);
+    if (f == FORM_TOOLS) {
+        struct grammar_tools_opts o = tools_opts(a);
+        buf_printf(key, "%s %d %d %d %d %d ", o.format ? toolcall_format_name(o.format) : "", o.mode, o.only,
+                   o.parallel, o.reasoning, o.opens_think);
+        if (o.tools->n)
+            json_write(key, r->tools);
+    }
+    if (r->format == API_FORMAT_SCHEMA)
+        json_write(key, r->format_schema);
+    buf_str(key, r->format_text);
+}
+
+/* A strict schema is refused for what cannot be enforced, also where it is only part of a grammar that would leave it out. */
+static int check_strict(const struct constrain_ask *a, struct err *e)
+{
+    struct grammar *g = NULL;
+    if (a->request->format != API_FORMAT_SCHEMA || !a->request->format_strict)
+        return 0;
+    int rc = grammar_schema(&g, a->request->format_schema, true, NULL, e);
+    grammar_release(g);
+    return rc;
+}
+
+static int compile(struct grammar **g, enum form f, const struct constrain_ask *a, struct buf *relaxed, struct err *e)
+{
+    const struct api_request *r = a->request;
+    switch (f) {
+    case FORM_TOOLS: {
+        struct grammar_tools_opts o = tools_opts(a);
+        int rc = check_strict(a, e);
+        return rc ? rc : grammar_tools(g, &o, relaxed, e);
+    }
+    case FORM_JSON:
+        return grammar_json(g, true, e);
+    case FORM_SCHEMA:
+        return grammar_schema(g, r->format_schema, r->format_strict, relaxed, e);
+    case FORM_REGEX:
+        return grammar_regex(g, r->format_text, e);
+    case FORM_EBNF:
+        return grammar_ebnf(g, r->format_text, e);
+    case FORM_FREE:
+        break;
+    }
+    return err_set(e, ERR_ARG, "nothing to compile");
+}
+
+static void log_relaxed(const struct constrain_ask *a, const struct buf *relaxed)
+{
+    struct str rest = buf_view(relaxed), line;
+    while (str_cut(&rest, '\n', &line))
+        log_info("%.*s: not enforced: %.*s", (int)a->request_id.n, a->request_id.p, (int)line.n, line.p);
+    if (rest.n)
+        log_info("%.*s: not enforced: %.*s", (int)a->request_id.n, a->request_id.p, (int)rest.n, rest.p);
+}
+
+/* Finds or makes the grammar; held for the caller. */
+static struct grammar *grammar_for(struct constrain *c, enum form f, const struct constrain_ask *a, struct err *e)
+{
+    struct buf key = { 0 }, relaxed = { 0 };
+    make_key(&key, f, a);
+    struct grammar *g = find(c, &key);
+    if (!g && !compile(&g, f, a, &relaxed, e)) {
+        log_relaxed(a, &relaxed);
+        keep(c, &key, g);
+    }
+    buf_deinit(&relaxed);
+    buf_deinit(&key);
+    return g;
+}
+
+int constrain_matcher(struct constrain *c, const struct constrain_ask *a, struct matcher **out, struct api_error *x)
+{
+    const struct api_request *r = a->request;
+    struct err e = ERR_INIT;
+    *out = NULL;
+    if (may_call(a) && has_format(r) && !is_json(r)) {
+        api_error_set(x, API_ERR_INVALID, format_param(r->dialect),
+                      "a regular expression or grammar for the answer cannot be combined with tools");
+        return -1;
+    }
+    enum form f = form_of(a);
+    if (f == FORM_FREE)
+        return 0;
+    struct grammar *g = grammar_for(c, f, a, &e);
+    if (!g || matcher_new(out, g, c->trie, &e)) {
+        api_error_from(x, &e, has_format(r) ? format_param(r->dialect) : "tools");
+        grammar_release(g);
+        return -1;
+    }
+    grammar_release(g);
+    return 0;
+}
