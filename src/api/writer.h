@@ -3,9 +3,10 @@
  *   start, (progress | keepalive | reasoning | text | call_begin, call_args..., call_end)..., choice_finish for each choice, finish
  *                                                                                         or error, or nothing more (a cut)
  *
- * One table of functions for each dialect (writer_chat.c, writer_completions.c, writer_responses.c, writer_messages.c). With `stream` every call
+ * One table of functions for each dialect (writer_dialect.h). Choices are counted from 0 to n - 1; for completions to prompts * n - 1. With `stream` every call
  * appends complete events to `out`; without it they are collected and `finish` appends the one JSON object. Clock and ids are given, so
- * that a transcript is the same bytes every time. The writer never sees the engine. One thread.
+ * that a transcript is the same bytes every time. The writer never sees the engine. Where memory runs out for what is collected, `out` of the
+ * next calls is marked as failed (buf_check). One thread.
  * SPDX-License-Identifier: MIT */
 #ifndef API_WRITER_H
 #define API_WRITER_H
@@ -32,6 +33,8 @@ struct writer_opts {
     writer_id_fn *id; /* for calls, items, messages */
     void *id_arg;
     bool opens_think; /* reasoning may come: Anthropic's thinking blocks */
+    struct str
+        fingerprint; /* system_fingerprint of chat and completions; borrowed; empty: the program and its version */
 };
 
 /* What is known of the prompt when the stream begins: provisional, as far as n_cached goes. */
@@ -53,8 +56,8 @@ struct writer_top {
 };
 /* Logprobs of the tokens whose text a call of writer_text carries. */
 struct writer_logprob {
-    struct str token;
-    double logprob;
+    struct str token;             /* its bytes */
+    double logprob;               /* NaN: none, as of the first token of a prompt that is echoed */
     const struct writer_top *top; /* borrowed; [n_top] */
     int n_top;
 };
@@ -77,12 +80,15 @@ void writer_start(struct writer *w, const struct writer_prompt *p, struct buf *o
 void writer_progress(struct writer *w, size_t done, size_t total, size_t n_cached, double seconds, struct buf *out);
 /* Something that resets every client's idle timer: ping, response.in_progress, or a comment. */
 void writer_keepalive(struct writer *w, struct buf *out);
+/* Dropped where the request refused to see it. */
 void writer_reasoning(struct writer *w, int choice, struct str text, struct buf *out);
+/* An empty text says nothing but its logprobs. */
 void writer_text(struct writer *w, int choice, struct str text, const struct writer_logprob *lp, size_t n_lp,
                  struct buf *out);
-/* `tool`: index into the request's tools. `id`: of the call, as the client gets it ("call_..." or "toolu_..."), from writer_call_id. */
+/* Everything of a call, begin to end, comes without anything else of its choice between. `tool`: index into the request's tools. `id`: of the call, as the client gets it ("call_..." or "toolu_..."), from writer_call_id. */
 void writer_call_begin(struct writer *w, int choice, int tool, struct str id, struct buf *out);
 void writer_call_args(struct writer *w, int choice, struct str fragment, struct buf *out);
+/* `complete`: its arguments parse. False only where the answer was cut inside it: nothing is added then. */
 void writer_call_end(struct writer *w, int choice, bool complete, struct buf *out);
 /* A fresh id of a call in the dialect's spelling; NUL-terminated. */
 void writer_call_id(struct writer *w, char out[40]);
