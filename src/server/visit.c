@@ -130,6 +130,7 @@ static void examine(struct visit *v, const char *method)
     if (admit_body(&v->said, &v->head, &e)) {
         api_error_set(x, API_ERR_INVALID, NULL, "%s", e.msg);
         refuse(v, x);
+        v->endless = true;
     } else if (!admit_check(&v->hub->admit, &v->head, &v->route, &v->said, x)) {
         refuse(v, x);
     }
@@ -152,7 +153,7 @@ static enum MHD_Result first_call(struct visit *v, const char *method)
     examine(v, method);
     if (v->hub->admit.n_origin && admit_is_preflight(&v->head))
         return respond_preflight(v);
-    if (v->refusal && (v->said.expects || v->said.length > DISCARD_MAX))
+    if (v->refusal && (v->endless || v->said.expects || v->said.length > DISCARD_MAX))
         return answer(v);
     return MHD_YES;
 }

@@ -23,6 +23,7 @@ struct visit {
     struct exchange_route route;
     struct admit_body said; /* what the head says of the body */
     bool begun, answered;
+    bool endless;              /* where its body would end is not known: nothing of it is read */
     struct api_error *refusal; /* owned; NULL: let in. The body is read and thrown away, then it is told */
     struct body body;
     uint64_t n_read; /* bytes of the body so far, kept or not */
