@@ -49,16 +49,6 @@ struct exchange {
 
 static struct service service = { .mu = PTHREAD_MUTEX_INITIALIZER };
 
-void api_error_set(struct api_error *x, enum api_error_kind k, const char *param, const char *fmt, ...)
-{
-    va_list ap;
-    (void)param;
-    x->kind = k;
-    va_start(ap, fmt);
-    vsnprintf(x->message, sizeof x->message, fmt, ap);
-    va_end(ap);
-}
-
 void service_drain(struct service *s)
 {
     atomic_store(&s->draining, true);
