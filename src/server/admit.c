@@ -19,13 +19,13 @@ static struct str header(const struct exchange_head *h, const char *name)
 
 static bool same(struct str a, const char *z)
 {
-    return a.n == strlen(z) && strncasecmp(a.p, z, a.n) == 0;
+    return a.n == strlen(z) && a.p && strncasecmp(a.p, z, a.n) == 0;
 }
 
 static bool begins(struct str a, const char *z)
 {
     size_t n = strlen(z);
-    return a.n >= n && strncasecmp(a.p, z, n) == 0;
+    return a.n >= n && a.p && strncasecmp(a.p, z, n) == 0;
 }
 
 static int shown(struct str s)

@@ -41,7 +41,7 @@ static void set_port(struct sockaddr *a, int port)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = { 0 };
     socklen_t n = sizeof a;
     if (getsockname(fd, (struct sockaddr *)&a, &n))
         return 0;

@@ -168,7 +168,7 @@ static int start_http(struct server *s, struct err *e)
 int server_start(struct server *s, struct service *service, struct err *e)
 {
     size_t files = raise_files(), limit = or_default(s->o.max_connections, MAX_CONNECTIONS);
-    size_t usable = files > 4 * SPARE_FILES ? files - SPARE_FILES : files / 2;
+    size_t usable = files > 4 * (size_t)SPARE_FILES ? files - SPARE_FILES : files / 2;
     struct gate_opts g = { .listen = &s->listen,
                            .peers = &s->hub.peers,
                            .admit = admit,
