@@ -1,0 +1,195 @@
+/* read_tool.c - declared tools: what the model sees of them, which may be called, and which must.
+ * SPDX-License-Identifier: MIT */
+#include "api/read_common.h"
+#include "base/mem.h"
+
+void read_shown_name(struct buf *out, struct str space, struct str name)
+{
+    buf_str(out, space);
+    if (space.n)
+        buf_z(out, "__");
+    buf_str(out, name);
+}
+
+void read_add_tool(struct reader *rd, const struct reader_tool *t)
+{
+    rd->tool = read_grow(rd->tool, rd->n_tool, &rd->cap_tool, sizeof *rd->tool);
+    rd->tool[rd->n_tool++] = *t;
+}
+
+int read_function_tool(struct reader *rd, const struct json *tool, const char *at, struct str space)
+{
+    char prefix[READ_PATH_BYTES];
+    struct reader_tool t = { .kind = API_TOOL_FUNCTION, .space = space };
+    const struct json *inner = NULL;
+    struct str description = { 0 };
+    read_path(prefix, "%s.", at);
+    if (read_object(rd, tool, prefix, "function", &inner))
+        return -1;
+    if (inner)
+        read_path(prefix, "%s.function.", at);
+    else
+        inner = tool;
+    if (read_str(rd, inner, prefix, "name", &t.name) || read_str(rd, inner, prefix, "description", &description) ||
+        read_object(rd, inner, prefix, "parameters", &t.parameters) ||
+        read_bool(rd, tool, read_path(prefix, "%s.", at), "defer_loading", &t.deferred))
+        return -1;
+    if (!t.name.n) {
+        char path[READ_PATH_BYTES];
+        return read_bad(rd, read_path(path, "%s%sname", prefix, inner == tool ? "" : "function."),
+                        "the name of the function", json_get(inner, "name"));
+    }
+    t.description = json_get(inner, "description");
+    read_add_tool(rd, &t);
+    return 0;
+}
+
+static void custom_description(const struct reader_tool *t, struct buf *out)
+{
+    if (t->description)
+        buf_str(out, json_str(t->description));
+    if (json_type(t->format) != JSON_OBJECT || json_type(json_get(t->format, "definition")) != JSON_STRING)
+        return;
+    const struct json *syntax = json_get(t->format, "syntax");
+    if (out->n)
+        buf_z(out, "\n\n");
+    buf_z(out, "The input follows this grammar");
+    if (json_type(syntax) == JSON_STRING)
+        buf_printf(out, " (%.*s)", (int)MIN(json_str(syntax).n, 40), json_str(syntax).p);
+    buf_z(out, ":\n");
+    buf_str(out, json_str(json_get(t->format, "definition")));
+}
+
+/* {"type": "function", "function": {...}} */
+static void write_tool(const struct reader_tool *t, struct buf *out)
+{
+    struct buf text = { 0 };
+    read_shown_name(&text, t->space, t->name);
+    buf_z(out, "{\"type\": \"function\", \"function\": {\"name\": ");
+    json_write_str(out, buf_view(&text));
+    buf_reset(&text);
+    if (t->kind == API_TOOL_CUSTOM)
+        custom_description(t, &text);
+    else if (t->description)
+        buf_str(&text, json_str(t->description));
+    if (text.n || t->description)
+        read_put(out, "description", buf_view(&text));
+    if (t->kind == API_TOOL_CUSTOM)
+        buf_z(out, ", \"parameters\": {\"type\": \"object\", \"properties\": {\"input\": {\"type\": \"string\", "
+                   "\"description\": \"The input of the tool, as plain text\"}}, \"required\": [\"input\"]}");
+    if (t->parameters) {
+        buf_z(out, ", \"parameters\": ");
+        json_write(out, t->parameters);
+    }
+    buf_z(out, "}}");
+    buf_deinit(&text);
+}
+
+void read_tool_reference(struct reader *rd, struct str name, struct buf *out)
+{
+    for (size_t i = 0; i < rd->n_tool; i++) {
+        if (!str_eq(rd->tool[i].name, name))
+            continue;
+        rd->tool[i].wanted = true;
+        /* One that is listed needs no second definition. */
+        if (rd->tool[i].deferred)
+            write_tool(&rd->tool[i], out);
+        else
+            buf_str(out, name);
+        return;
+    }
+    buf_str(out, name);
+}
+
+int read_named_tool(struct reader *rd, struct str name, const char *at)
+{
+    struct buf shown = { 0 };
+    size_t i = 0;
+    for (; i < rd->n_tool; i++) {
+        buf_reset(&shown);
+        read_shown_name(&shown, rd->tool[i].space, rd->tool[i].name);
+        if (str_eq(rd->tool[i].name, name) || str_eq(buf_view(&shown), name))
+            break;
+    }
+    buf_deinit(&shown);
+    if (i == rd->n_tool) {
+        api_error_set(rd->x, API_ERR_INVALID, at, "%s: the request declares no tool \"%.*s\"", at,
+                      (int)MIN(name.n, 100), name.p);
+        return -1;
+    }
+    rd->tool[i].wanted = true;
+    rd->r->tool_choice = API_TOOLS_NAMED;
+    rd->r->tool_named = (int)i; /* of the declared ones; read_finish makes it an index of the callable ones */
+    return 0;
+}
+
+static int choose_by_word(struct reader *rd, struct str word, const char *at, const struct json *found)
+{
+    if (str_eqz(word, "auto"))
+        rd->r->tool_choice = API_TOOLS_AUTO;
+    else if (str_eqz(word, "none"))
+        rd->r->tool_choice = API_TOOLS_NONE;
+    else if (str_eqz(word, "required") || str_eqz(word, "any"))
+        rd->r->tool_choice = API_TOOLS_REQUIRED;
+    else
+        return read_bad(rd, at, "\"auto\", \"none\", \"required\" or a tool", found);
+    return 0;
+}
+
+/* {"type": "allowed_tools", "mode": "auto" | "required", "tools": [...]}: the mode counts, the list is advice. */
+static int choose_allowed(struct reader *rd, const struct json *choice)
+{
+    const struct json *inner = NULL;
+    struct str mode = STR("auto");
+    if (read_object(rd, choice, "tool_choice.", "allowed_tools", &inner) ||
+        read_str(rd, inner ? inner : choice, "tool_choice.", "mode", &mode))
+        return -1;
+    return choose_by_word(rd, mode, "tool_choice.mode", json_get(inner ? inner : choice, "mode"));
+}
+
+int read_tool_choice(struct reader *rd)
+{
+    const struct json *choice = json_get(rd->r->body, "tool_choice");
+    struct str type = STR("function"), name = { 0 };
+    if (!choice)
+        return 0;
+    if (json_type(choice) == JSON_STRING)
+        return choose_by_word(rd, json_str(choice), "tool_choice", choice);
+    if (json_type(choice) != JSON_OBJECT)
+        return read_bad(rd, "tool_choice", "a string or an object", choice);
+    if (read_str(rd, choice, "tool_choice.", "type", &type))
+        return -1;
+    if (str_eqz(type, "allowed_tools"))
+        return choose_allowed(rd, choice);
+    if (!str_eqz(type, "function") && !str_eqz(type, "custom"))
+        return 0; /* a tool of the vendor's own servers */
+    const struct json *inner = NULL;
+    if (read_object(rd, choice, "tool_choice.", str_eqz(type, "custom") ? "custom" : "function", &inner) ||
+        read_str(rd, inner ? inner : choice, "tool_choice.", "name", &name))
+        return -1;
+    if (!name.n)
+        return read_bad(rd, "tool_choice", "the name of a tool", NULL);
+    return read_named_tool(rd, name, "tool_choice");
+}
+
+void read_write_tools(struct reader *rd, struct buf *all, struct buf *shown)
+{
+    struct api_request *r = rd->r;
+    int named = -1;
+    r->tool = xcalloc(rd->n_tool, sizeof *r->tool);
+    for (size_t i = 0; i < rd->n_tool; i++) {
+        const struct reader_tool *t = &rd->tool[i];
+        if (t->deferred && !t->wanted)
+            continue;
+        if (r->tool_choice == API_TOOLS_NAMED && (size_t)r->tool_named == i)
+            named = (int)r->n_tool;
+        r->tool[r->n_tool++] = (struct api_tool){ .kind = t->kind, .name = t->name, .space = t->space };
+        buf_z(all, all->n ? ", " : "");
+        write_tool(t, all);
+        if (t->deferred)
+            continue;
+        buf_z(shown, shown->n ? ", " : "");
+        write_tool(t, shown);
+    }
+    r->tool_named = MAX(named, 0);
+}
