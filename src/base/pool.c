@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sys.h"
 
 enum { SPIN_NS = 200000, SPINS_BEFORE_YIELD = 4000, CACHE_LINE = 64 };
 /* Kernels keep up to 200 KB in arrays; there are systems that give a thread no more than 128 KB. */
@@ -104,6 +105,7 @@ static void *work(void *arg)
 {
     struct worker w = *(struct worker *)arg;
     mem_free(arg);
+    sys_name_thread("pool");
     for (unsigned seen = 0;; seen++) {
         await_run(w.pool, seen);
         if (w.pool->stop)

@@ -4,6 +4,7 @@
 #define _DARWIN_C_SOURCE /* the same of macOS */
 #include "base/sys.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,15 @@
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
+
+void sys_name_thread(const char *name)
+{
+#ifdef __APPLE__
+    pthread_setname_np(name);
+#else
+    pthread_setname_np(pthread_self(), name);
+#endif
+}
 
 void *sys_reserve(size_t n)
 {

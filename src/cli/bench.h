@@ -55,4 +55,25 @@ struct bench_throughput {
 MUST_CHECK int bench_throughput(const struct bench_throughput *c, const struct bench_model *b, struct buf *out,
                                 struct err *e);
 
+/* --- octet bench serve ------------------------------------------------------------------------------------------------------------ */
+
+struct bench_serve {
+    const char *url, *key, *model, *prompts; /* model NULL: the first that the server lists; prompts NULL: made ones */
+    double rate;                             /* arrivals a second; 0: n_stream at once, each followed by the next */
+    int64_t n_request, n_stream, n_answer, n_shared, n_own, n_distinct, seed, timeout_s, pid;
+    int64_t slo_first_ms, slo_between_ms;
+    bool check, json, ignore_eos;
+};
+/* Asks an OpenAI-compatible server over HTTP. Appends a report. ERR_FORMAT if the check finds another answer, or a request failed under it. */
+MUST_CHECK int bench_serve(const struct bench_serve *c, struct buf *out, struct err *e);
+
+/* --- octet bench guesses ---------------------------------------------------------------------------------------------------------- */
+
+struct bench_guesses {
+    int64_t n_line, n_round;
+};
+/* The same answers with guesses and without; opens engines of its own. Appends a report. */
+MUST_CHECK int bench_guesses(const struct bench_guesses *c, const struct bench_model *b, struct buf *out,
+                             struct err *e);
+
 #endif

@@ -147,6 +147,7 @@ static void sleep_until_woken(struct engine *g)
 static void *work(void *arg)
 {
     struct engine *g = arg;
+    sys_name_thread("engine");
     g->shown_ns = clock_ns();
     for (;;) {
         if (take_in(g))

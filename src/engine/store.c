@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "engine/block_file.h"
 #include "kernel/kv.h"
 
@@ -296,6 +297,7 @@ static void do_write(struct store *s, struct job *j)
 static void *work(void *arg)
 {
     struct store *s = arg;
+    sys_name_thread("store");
     pthread_mutex_lock(&s->mu);
     for (;;) {
         struct job *j = pop(&s->reads);
