@@ -17,6 +17,7 @@ static const struct command {
     { "inspect", cmd_inspect, "say what a model is made of and what it needs" },
     { "tokenize", cmd_tokenize, "text to token ids and back" },
     { "template", cmd_template, "render a chat template" },
+    { "toolcall", cmd_toolcall, "tell the tool calls of a recorded output apart" },
     { "eval", cmd_eval, "measure a model: perplexity, agreement, answers" },
     { "synth", cmd_synth, "write a checkpoint with random weights" },
     { "launch", cmd_launch, "start a coding agent that uses a running server" },
