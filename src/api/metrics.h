@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 
-enum { METRICS_BUCKETS = 24, METRICS_ENDPOINTS = 16 };
+enum { METRICS_BUCKETS = 24, METRICS_ENDPOINTS = 40 };
 
 /* Cumulative counts under fixed bounds. */
 struct histogram {
