@@ -166,7 +166,7 @@ test-emulated: $(UNIT) $(KERNEL) $(MODEL)
 	@OCTET_TEST_SHORT=1 $(RUNTESTS) -t 3000 $^
 
 # One list, so that the last line sums over everything.
-test: deps test-vocab ## everything that README promises, in minutes
+test: deps test-vocab test-clients-deps ## everything that README promises, in minutes
 	@$(MAKE) $(PARALLEL) --no-print-directory tests all
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O1 sanitized
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O1 threaded
@@ -183,6 +183,8 @@ test-agents: all ## seven agents from npm, headless, without network, against th
 
 test-vocab: ## fetch the real Qwen3 vocabulary for the tokeniser's tests
 	@sh tools/fetch-test-vocab.sh || echo "test-vocab: not available; its tests will be skipped"
+test-clients-deps: ## install the official SDKs that talk to the server in tests/clients
+	@sh tools/clients.sh || echo "test-clients-deps: not all available; their tests will be skipped"
 
 # --- checks ------------------------------------------------------------------------------------------------------------------
 HEADERS := $(wildcard src/*/*.h src/kernel/*/*.h)
@@ -213,7 +215,7 @@ build/tidy/%.ok: $(B)/%.o .clang-tidy
 	@touch $@
 isa_of = $(if $(findstring _avx2.,$(1)),-mavx2 -mfma -mf16c)$(if $(findstring _avx512.,$(1)),-mavx512f -mavx512bw \
          -mavx512dq -mavx512vl -mavx512vnni -mavx512vbmi -mavx2 -mfma -mf16c)
-.PHONY: lint-format lint-links lint-layers lint-headers lint-tidy test-vocab $(TIDY)
+.PHONY: lint-format lint-links lint-layers lint-headers lint-tidy test-vocab test-clients-deps $(TIDY)
 
 format: ## clang-format every source
 	clang-format -i $(FORMATTED)
