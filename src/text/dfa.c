@@ -1,0 +1,418 @@
+/* dfa.c - automata over bytes: literals, products, trimming, merging of equal states.
+ * SPDX-License-Identifier: MIT */
+#include "text/dfa.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "text/grow.h"
+
+enum { TICKS = 256, MERGE_WORK = 4000000 };
+
+int work_states(struct work *w, size_t n, struct err *e)
+{
+    if (n > w->max_states - MIN(w->states, w->max_states))
+        return err_set(e, ERR_LIMIT, "the grammar needs more than %zu states", w->max_states);
+    w->states += n;
+    return 0;
+}
+
+int work_tick(struct work *w, struct err *e)
+{
+    if (++w->ticks % TICKS || clock_ns() < w->deadline)
+        return 0;
+    return err_set(e, ERR_LIMIT, "the grammar takes longer than %lld ms to compile", (long long)(w->time_ns / 1000000));
+}
+
+static int no_memory(struct err *e)
+{
+    err_set(e, ERR_NOMEM, "no memory for the grammar");
+    return ERR_NOMEM;
+}
+
+void dfa_deinit(struct dfa *d)
+{
+    mem_free(d->next);
+    mem_free(d->flags);
+    *d = (struct dfa){ 0 };
+}
+
+int dfa_init(struct dfa *d, size_t n, size_t n_class, struct work *w, struct err *e)
+{
+    *d = (struct dfa){ .n = (uint32_t)n, .n_class = (uint32_t)n_class };
+    int code = work_states(w, n, e);
+    if (code)
+        return code;
+    d->next = mem_try_calloc(n * n_class, sizeof *d->next);
+    d->flags = mem_try_calloc(n, 1);
+    return d->next && d->flags ? 0 : no_memory(e);
+}
+
+int dfa_literal(struct dfa *d, struct str text, struct work *w, struct err *e)
+{
+    uint8_t class_of[256] = { 0 };
+    size_t n_class = 1;
+    for (size_t i = 0; i < text.n; i++)
+        if (!class_of[(uint8_t)text.p[i]])
+            class_of[(uint8_t)text.p[i]] = (uint8_t)n_class++;
+    /* With all 256 bytes in it, class 0 would be the 257th. */
+    if (n_class > 256)
+        return err_set(e, ERR_LIMIT, "a literal of all 256 bytes");
+    int code = dfa_init(d, text.n + 2, n_class, w, e);
+    if (code)
+        return code;
+    memcpy(d->class_of, class_of, sizeof class_of);
+    for (size_t i = 0; i < text.n; i++)
+        d->next[(i + 1) * n_class + class_of[(uint8_t)text.p[i]]] = (uint32_t)i + 2;
+    d->flags[text.n + 1] = DFA_ACCEPT;
+    return dfa_finish(d, w, e);
+}
+
+int dfa_until(struct dfa *d, struct str stop, bool with, struct work *w, struct err *e)
+{
+    int code = dfa_literal(d, stop, w, e);
+    size_t *border = code ? NULL : mem_try_calloc(stop.n + 1, sizeof *border);
+    if (code || !border) {
+        dfa_deinit(d);
+        return code ? code : no_memory(e);
+    }
+    /* Knuth, Morris and Pratt: state i + 1 has seen the first i bytes of stop; row i is filled from the row of its border. */
+    size_t k = d->n_class;
+    for (size_t i = 0; i < stop.n; i++) {
+        uint8_t c = d->class_of[(uint8_t)stop.p[i]];
+        for (size_t x = 0; x < k; x++)
+            if (x != c)
+                d->next[(i + 1) * k + x] = i ? d->next[(border[i] + 1) * k + x] : DFA_START;
+        border[i + 1] = i ? d->next[(border[i] + 1) * k + c] - 1 : 0;
+        d->flags[i + 1] = with ? 0 : DFA_ACCEPT;
+    }
+    d->flags[stop.n + 1] = with ? DFA_ACCEPT : 0;
+    mem_free(border);
+    return dfa_finish(d, w, e);
+}
+
+/* live[s]: a match can be reached from s. */
+static int find_live(const struct dfa *d, uint8_t *live, struct err *e)
+{
+    size_t k = d->n_class, n_edge = 0;
+    uint32_t *first = mem_try_calloc((size_t)d->n + 2, sizeof *first);
+    uint32_t *from = mem_try_calloc((size_t)d->n * k + 1, sizeof *from);
+    uint32_t *stack = mem_try_calloc(d->n, sizeof *stack);
+    if (!first || !from || !stack) {
+        mem_free(first);
+        mem_free(from);
+        mem_free(stack);
+        return no_memory(e);
+    }
+    for (size_t i = 0; i < (size_t)d->n * k; i++)
+        first[d->next[i] + 2]++;
+    for (size_t s = 2; s < (size_t)d->n + 2; s++)
+        first[s] += first[s - 1];
+    for (size_t i = 0; i < (size_t)d->n * k; i++)
+        from[first[d->next[i] + 1]++] = (uint32_t)(i / k);
+    for (uint32_t s = 1; s < d->n; s++)
+        if (d->flags[s] & DFA_ACCEPT) {
+            live[s] = 1;
+            stack[n_edge++] = s;
+        }
+    while (n_edge) {
+        uint32_t s = stack[--n_edge];
+        for (uint32_t i = first[s]; i < first[s + 1]; i++)
+            if (from[i] && !live[from[i]]) {
+                live[from[i]] = 1;
+                stack[n_edge++] = from[i];
+            }
+    }
+    mem_free(first);
+    mem_free(from);
+    mem_free(stack);
+    return 0;
+}
+
+static uint64_t mix(uint64_t h, uint64_t x)
+{
+    h = (h ^ x) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 29;
+}
+
+static bool same_row(const struct dfa *d, const uint32_t *part, uint32_t a, uint32_t b)
+{
+    if (part[a] != part[b])
+        return false;
+    const uint32_t *x = d->next + (size_t)a * d->n_class, *y = d->next + (size_t)b * d->n_class;
+    for (size_t c = 0; c < d->n_class; c++)
+        if (part[x[c]] != part[y[c]])
+            return false;
+    return true;
+}
+
+/* One round of Moore's refinement from part to out; returns how many parts there are. table: cap (a power of two) first states of parts. */
+static uint32_t refine(const struct dfa *d, const uint32_t *part, uint32_t *out, uint32_t *table, size_t cap)
+{
+    uint32_t n = 1;
+    memset(table, 0, cap * sizeof *table);
+    out[DFA_DEAD] = 0;
+    for (uint32_t s = 1; s < d->n; s++) {
+        uint64_t h = part[s];
+        for (size_t c = 0; c < d->n_class; c++)
+            h = mix(h, part[d->next[(size_t)s * d->n_class + c]]);
+        size_t at = h & (cap - 1);
+        while (table[at] && !same_row(d, part, table[at], s))
+            at = (at + 1) & (cap - 1);
+        if (!table[at]) {
+            table[at] = s;
+            out[s] = n++;
+        } else {
+            out[s] = out[table[at]];
+        }
+    }
+    return n;
+}
+
+/* part[s]: the number of the part of s; parts are numbered by their first states, the dead state is part 0. Gives up (every state its own
+ * part) where it would take long. */
+static int find_parts(const struct dfa *d, const uint8_t *live, uint32_t *part, uint32_t *n_part, struct err *e)
+{
+    size_t cap = 16, spent = 0;
+    while (cap < 2 * (size_t)d->n)
+        cap *= 2;
+    uint32_t *other = mem_try_calloc(d->n, sizeof *other), *table = mem_try_calloc(cap, sizeof *table);
+    if (!other || !table) {
+        mem_free(other);
+        mem_free(table);
+        return no_memory(e);
+    }
+    uint32_t n = 0, before;
+    for (uint32_t s = 0; s < d->n; s++)
+        part[s] = !live[s] ? 0 : d->flags[s] & DFA_ACCEPT ? 2 : 1;
+    do {
+        before = n;
+        n = refine(d, part, other, table, cap);
+        memcpy(part, other, d->n * sizeof *part);
+        spent += (size_t)d->n * d->n_class;
+    } while (n != before && spent < MERGE_WORK);
+    if (n != before)
+        for (uint32_t s = 0; s < d->n; s++)
+            part[s] = s;
+    *n_part = n != before ? d->n : n;
+    mem_free(other);
+    mem_free(table);
+    return 0;
+}
+
+/* Classes whose columns are equal become one, numbered by their first bytes. */
+static void merge_classes(struct dfa *d)
+{
+    uint8_t to[256];
+    bool seen[256] = { false };
+    uint32_t n = 0, k = d->n_class, order[256], n_order = 0;
+    for (int b = 0; b < 256; b++)
+        if (!seen[d->class_of[b]]) {
+            seen[d->class_of[b]] = true;
+            order[n_order++] = d->class_of[b];
+        }
+    uint32_t keep[256];
+    for (uint32_t i = 0; i < n_order; i++) {
+        uint32_t same = 0;
+        for (; same < n; same++) {
+            uint32_t s = 0;
+            while (s < d->n && d->next[s * (size_t)k + keep[same]] == d->next[s * (size_t)k + order[i]])
+                s++;
+            if (s == d->n)
+                break;
+        }
+        if (same == n)
+            keep[n++] = order[i];
+        to[order[i]] = (uint8_t)same;
+    }
+    for (uint32_t s = 0; s < d->n; s++) {
+        uint32_t row[256];
+        for (uint32_t c = 0; c < n; c++)
+            row[c] = d->next[s * (size_t)k + keep[c]];
+        memcpy(d->next + s * (size_t)n, row, n * sizeof *row);
+    }
+    for (int b = 0; b < 256; b++)
+        d->class_of[b] = to[d->class_of[b]];
+    d->n_class = n;
+}
+
+/* Keeps one state of each part, in the order of a breadth-first walk from the start. */
+static int keep_parts(struct dfa *d, const uint8_t *live, const uint32_t *part, uint32_t n_part, struct work *w,
+                      struct err *e)
+{
+    size_t k = d->n_class, cap = (size_t)n_part + 2;
+    uint32_t *number = mem_try_calloc(cap, sizeof *number), *state = mem_try_calloc(cap, sizeof *state);
+    uint32_t *next = mem_try_calloc(cap * k, sizeof *next);
+    uint8_t *flags = mem_try_calloc(cap, 1);
+    if (!number || !state || !next || !flags) {
+        mem_free(number);
+        mem_free(state);
+        mem_free(next);
+        mem_free(flags);
+        return no_memory(e);
+    }
+    uint32_t n = 2;
+    state[1] = DFA_START;
+    number[part[DFA_START]] = 1;
+    for (uint32_t i = 1; i < n && live[DFA_START]; i++) {
+        flags[i] = d->flags[state[i]] & DFA_ACCEPT;
+        for (size_t c = 0; c < k; c++) {
+            uint32_t to = d->next[state[i] * k + c];
+            if (!live[to])
+                continue;
+            if (!number[part[to]]) {
+                number[part[to]] = n;
+                state[n++] = to;
+            }
+            next[i * k + c] = number[part[to]];
+            flags[i] |= DFA_MORE;
+        }
+    }
+    mem_free(number);
+    mem_free(state);
+    mem_free(d->next);
+    mem_free(d->flags);
+    w->states -= MIN(w->states, d->n - n);
+    d->next = next;
+    d->flags = flags;
+    d->n = n;
+    return 0;
+}
+
+int dfa_finish(struct dfa *d, struct work *w, struct err *e)
+{
+    uint8_t *live = mem_try_calloc(d->n, 1);
+    uint32_t *part = mem_try_calloc(d->n, sizeof *part), n_part = 0;
+    int code = live && part ? 0 : no_memory(e);
+    if (!code)
+        code = find_live(d, live, e);
+    if (!code)
+        code = find_parts(d, live, part, &n_part, e);
+    if (!code)
+        code = keep_parts(d, live, part, n_part, w, e);
+    if (!code)
+        merge_classes(d);
+    else
+        dfa_deinit(d);
+    mem_free(live);
+    mem_free(part);
+    return code;
+}
+
+/* Pairs of states found so far, hashed. */
+struct pairs {
+    uint64_t *v; /* owned: a << 32 | b */
+    size_t n, cap;
+    uint32_t *slots; /* owned: index + 1 */
+    size_t n_slot;
+};
+
+static bool pairs_grow(struct pairs *p)
+{
+    size_t n = p->n_slot ? p->n_slot * 2 : 64;
+    uint32_t *slots = mem_try_calloc(n, sizeof *slots);
+    if (!slots)
+        return false;
+    for (size_t i = 0; i < p->n; i++) {
+        size_t at = mix(7, p->v[i]) & (n - 1);
+        while (slots[at])
+            at = (at + 1) & (n - 1);
+        slots[at] = (uint32_t)i + 1;
+    }
+    mem_free(p->slots);
+    p->slots = slots;
+    p->n_slot = n;
+    return true;
+}
+
+/* The number of a pair, new if need be; UINT32_MAX: memory is out. */
+static uint32_t pairs_get(struct pairs *p, uint32_t a, uint32_t b)
+{
+    if (2 * p->n >= p->n_slot && !pairs_grow(p))
+        return UINT32_MAX;
+    uint64_t key = (uint64_t)a << 32 | b;
+    size_t at = mix(7, key) & (p->n_slot - 1);
+    for (; p->v && p->slots[at]; at = (at + 1) & (p->n_slot - 1))
+        if (p->v[p->slots[at] - 1] == key)
+            return p->slots[at] - 1;
+    if (!grow(&p->v, &p->cap, p->n + 1, sizeof *p->v))
+        return UINT32_MAX;
+    p->v[p->n++] = key;
+    p->slots[at] = (uint32_t)p->n;
+    return (uint32_t)p->n - 1;
+}
+
+/* The classes of two automata together: byte b has class class_of[b], which is class pa of a and pb of b. */
+struct joint {
+    uint8_t class_of[256], pa[256], pb[256];
+    size_t n;
+};
+
+static void join_classes(struct joint *j, const struct dfa *a, const struct dfa *b)
+{
+    j->n = 0;
+    for (int c = 0; c < 256; c++) {
+        size_t i = 0;
+        while (i < j->n && (j->pa[i] != a->class_of[c] || j->pb[i] != b->class_of[c]))
+            i++;
+        if (i == j->n) {
+            j->pa[i] = a->class_of[c];
+            j->pb[i] = b->class_of[c];
+            j->n++;
+        }
+        j->class_of[c] = (uint8_t)i;
+    }
+}
+
+/* Pair 0 is dead, pair 1 the start; next grows by a row for each pair. */
+static int product_rows(struct pairs *p, uint32_t **next, const struct joint *j, const struct dfa *a,
+                        const struct dfa *b, bool minus, struct work *w, struct err *e)
+{
+    size_t cap = 0;
+    if (pairs_get(p, 0, 0) == UINT32_MAX || pairs_get(p, DFA_START, DFA_START) == UINT32_MAX)
+        return no_memory(e);
+    for (size_t i = 0; i < p->n; i++) {
+        uint32_t sa = (uint32_t)(p->v[i] >> 32), sb = (uint32_t)p->v[i];
+        int code = work_states(w, 1, e);
+        if (!code && !grow(next, &cap, (i + 1) * j->n, sizeof **next))
+            code = no_memory(e);
+        for (size_t c = 0; c < j->n && !code; c++) {
+            uint32_t ta = a->next[(size_t)sa * a->n_class + j->pa[c]];
+            uint32_t tb = b->next[(size_t)sb * b->n_class + j->pb[c]];
+            uint32_t to = !ta || (!tb && !minus) ? 0 : pairs_get(p, ta, tb);
+            if (to == UINT32_MAX)
+                return no_memory(e);
+            (*next)[i * j->n + c] = to;
+            code = work_tick(w, e);
+        }
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+int dfa_product(struct dfa *d, const struct dfa *a, const struct dfa *b, bool minus, struct work *w, struct err *e)
+{
+    *d = (struct dfa){ 0 };
+    struct joint j;
+    struct pairs p = { 0 };
+    join_classes(&j, a, b);
+    int code = product_rows(&p, &d->next, &j, a, b, minus, w, e);
+    d->n = (uint32_t)p.n;
+    d->n_class = (uint32_t)j.n;
+    memcpy(d->class_of, j.class_of, sizeof j.class_of);
+    if (!code && !(d->flags = mem_try_calloc(p.n, 1)))
+        code = no_memory(e);
+    for (size_t i = 1; i < p.n && !code; i++) {
+        bool in_a = a->flags[p.v[i] >> 32] & DFA_ACCEPT, in_b = b->flags[(uint32_t)p.v[i]] & DFA_ACCEPT;
+        d->flags[i] = in_a && in_b != minus ? DFA_ACCEPT : 0;
+    }
+    mem_free(p.v);
+    mem_free(p.slots);
+    if (code) {
+        dfa_deinit(d);
+        return code;
+    }
+    return dfa_finish(d, w, e);
+}

@@ -1,0 +1,353 @@
+/* token_trie.c - tokens sorted by bytes, laid out depth first; slices of them.
+ * SPDX-License-Identifier: MIT */
+#include "text/token_trie.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "text/grow.h"
+
+enum { SLICES_MAX = 64, WORD_BITS = 32 };
+
+struct token_trie {
+    uint64_t serial;
+    const struct tokenizer *tok; /* borrowed */
+    size_t n_vocab, n_token, depth;
+    struct trie_node *nodes; /* owned */
+    size_t n_node, cap_node;
+    int32_t *same; /* owned: [n_vocab] */
+    uint8_t *in;   /* owned: [n_vocab]: it is in the trie */
+    int32_t *eos;  /* owned */
+    size_t n_eos;
+    struct slices {
+        pthread_mutex_t lock;
+        struct trie_slice *v[SLICES_MAX]; /* owned */
+        size_t n;
+        uint64_t now;
+    } * slices; /* owned */
+};
+
+/* A token for sorting. */
+struct entry {
+    struct str bytes;
+    int32_t id;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int c = str_cmp(x->bytes, y->bytes);
+    return c ? c : x->id < y->id ? -1 : 1;
+}
+
+static int no_memory(struct err *e)
+{
+    err_set(e, ERR_NOMEM, "no memory for the vocabulary of a grammar");
+    return ERR_NOMEM;
+}
+
+static bool add_node(struct token_trie *t, uint8_t byte)
+{
+    if (t->n_node >= UINT32_MAX || !grow(&t->nodes, &t->cap_node, t->n_node + 1, sizeof *t->nodes))
+        return false;
+    t->nodes[t->n_node++] = (struct trie_node){ .token = -1, .byte = byte };
+    return true;
+}
+
+/* Lays out the sorted tokens. `path`: the node of each depth on the way to the last token, room for the longest. */
+static int lay_out(struct token_trie *t, const struct entry *v, size_t n, uint32_t *path, struct err *e)
+{
+    struct str before = { 0 };
+    if (!add_node(t, 0))
+        return no_memory(e);
+    path[0] = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct str s = v[i].bytes;
+        size_t k = 0;
+        while (k < before.n && k < s.n && before.p[k] == s.p[k])
+            k++;
+        for (size_t x = before.n; x > k; x--)
+            t->nodes[path[x]].end = (uint32_t)t->n_node;
+        for (size_t x = k; x < s.n; x++) {
+            if (!add_node(t, (uint8_t)s.p[x]))
+                return no_memory(e);
+            path[x + 1] = (uint32_t)t->n_node - 1;
+        }
+        struct trie_node *node = &t->nodes[path[s.n]];
+        if (node->token >= 0)
+            t->same[v[i].id] = node->token;
+        node->token = v[i].id;
+        before = s;
+    }
+    for (size_t x = before.n + 1; x-- > 0;)
+        t->nodes[path[x]].end = (uint32_t)t->n_node;
+    return 0;
+}
+
+static int fill(struct token_trie *t, struct err *e)
+{
+    struct entry *v = mem_try_calloc(t->n_vocab + 1, sizeof *v);
+    if (!v)
+        return no_memory(e);
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_vocab; i++) {
+        struct str s = tokenizer_bytes(t->tok, (int32_t)i);
+        t->same[i] = -1;
+        if (!s.n || tokenizer_is_special(t->tok, (int32_t)i) || token_trie_is_eos(t, (int32_t)i))
+            continue;
+        t->in[i] = 1;
+        t->depth = MAX(t->depth, s.n);
+        v[n++] = (struct entry){ s, (int32_t)i };
+    }
+    t->n_token = n;
+    if (n)
+        qsort(v, n, sizeof *v, by_bytes);
+    uint32_t *path = mem_try_calloc(t->depth + 1, sizeof *path);
+    int code = path ? lay_out(t, v, n, path, e) : no_memory(e);
+    mem_free(path);
+    mem_free(v);
+    return code;
+}
+
+int token_trie_new(struct token_trie **out, const struct tokenizer *tok, const int32_t *eos, size_t n_eos,
+                   struct err *e)
+{
+    static atomic_ullong serials;
+    struct token_trie *t = xcalloc(1, sizeof *t);
+    *out = NULL;
+    t->serial = atomic_fetch_add(&serials, 1) + 1;
+    t->tok = tok;
+    t->n_vocab = (size_t)MAX(tokenizer_size(tok), 0);
+    t->same = mem_try_calloc(t->n_vocab + 1, sizeof *t->same);
+    t->in = mem_try_calloc(t->n_vocab + 1, 1);
+    t->eos = mem_try_calloc(n_eos + 1, sizeof *t->eos);
+    t->slices = xcalloc(1, sizeof *t->slices);
+    pthread_mutex_init(&t->slices->lock, NULL);
+    int code = t->same && t->in && t->eos ? 0 : no_memory(e);
+    for (size_t i = 0; i < n_eos && !code; i++) {
+        if (eos[i] < 0 || (size_t)eos[i] >= t->n_vocab || token_trie_is_eos(t, eos[i]))
+            continue;
+        t->eos[t->n_eos++] = eos[i];
+    }
+    if (!code)
+        code = fill(t, e);
+    if (code)
+        token_trie_free(t);
+    else
+        *out = t;
+    return code;
+}
+
+static void slice_free(struct trie_slice *s)
+{
+    if (!s)
+        return;
+    mem_free(s->words);
+    mem_free(s->nodes);
+    mem_free(s);
+}
+
+void token_trie_free(struct token_trie *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->slices->n; i++)
+        slice_free(t->slices->v[i]);
+    pthread_mutex_destroy(&t->slices->lock);
+    mem_free(t->slices);
+    mem_free(t->nodes);
+    mem_free(t->same);
+    mem_free(t->in);
+    mem_free(t->eos);
+    mem_free(t);
+}
+
+uint64_t token_trie_serial(const struct token_trie *t)
+{
+    return t->serial;
+}
+
+size_t token_trie_size(const struct token_trie *t)
+{
+    return t->n_vocab;
+}
+
+size_t token_trie_depth(const struct token_trie *t)
+{
+    return t->depth;
+}
+
+size_t token_trie_count(const struct token_trie *t)
+{
+    return t->n_token;
+}
+
+const struct trie_node *token_trie_nodes(const struct token_trie *t, size_t *n)
+{
+    *n = t->n_node;
+    return t->nodes;
+}
+
+int32_t token_trie_same(const struct token_trie *t, int32_t id)
+{
+    return t->same[id];
+}
+
+struct str token_trie_bytes(const struct token_trie *t, int32_t id)
+{
+    if (id < 0 || (size_t)id >= t->n_vocab || !t->in[id])
+        return (struct str){ 0 };
+    return tokenizer_bytes(t->tok, id);
+}
+
+bool token_trie_is_eos(const struct token_trie *t, int32_t id)
+{
+    for (size_t i = 0; i < t->n_eos; i++)
+        if (t->eos[i] == id)
+            return true;
+    return false;
+}
+
+const int32_t *token_trie_eos(const struct token_trie *t, size_t *n)
+{
+    *n = t->n_eos;
+    return t->eos;
+}
+
+/* --- slices ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A node on the way down: where its subtree ends, the automaton's state there, and its copy in the rest (0: not copied yet). */
+struct level {
+    uint32_t end, state, node, copy;
+};
+
+/* Copies to the rest the nodes of the path that are not there yet. The copies' ends are set when the path leaves them. */
+static bool copy_path(struct trie_slice *s, size_t *cap, const struct token_trie *t, struct level *path, size_t depth)
+{
+    if (!grow(&s->nodes, cap, s->n_node + depth + 1, sizeof *s->nodes))
+        return false;
+    for (size_t i = 1; i <= depth; i++) {
+        if (path[i].copy)
+            continue;
+        path[i].copy = (uint32_t)s->n_node;
+        s->nodes[s->n_node++] = (struct trie_node){ .token = -1, .byte = t->nodes[path[i].node].byte };
+    }
+    return true;
+}
+
+static void settle(struct trie_slice *s, const struct token_trie *t, int32_t id)
+{
+    for (; id >= 0; id = t->same[id]) {
+        s->words[id / WORD_BITS] |= 1U << (id % WORD_BITS);
+        s->n_token++;
+    }
+}
+
+/* Goes through the vocabulary with the automaton in `state` at the root. path: room for the depth + 2. */
+static bool slice_fill(struct trie_slice *s, const struct token_trie *t, const struct dfa *d, uint32_t state,
+                       struct level *path)
+{
+    size_t depth = 0, cap = 0;
+    if (!grow(&s->nodes, &cap, 1, sizeof *s->nodes))
+        return false;
+    s->nodes[s->n_node++] = (struct trie_node){ .token = -1 };
+    path[0] = (struct level){ (uint32_t)t->n_node, state, 0, 0 };
+    for (uint32_t i = 1; i < t->n_node; i++) {
+        const struct trie_node *x = &t->nodes[i];
+        for (; i >= path[depth].end; depth--)
+            if (path[depth].copy)
+                s->nodes[path[depth].copy].end = (uint32_t)s->n_node;
+        uint32_t to = path[depth].state ? dfa_next(d, path[depth].state, x->byte) : 0;
+        path[++depth] = (struct level){ x->end, to, i, 0 };
+        if (x->token < 0)
+            continue;
+        if (to && depth <= SLICE_BYTES) {
+            settle(s, t, x->token);
+        } else {
+            if (!copy_path(s, &cap, t, path, depth))
+                return false;
+            s->nodes[path[depth].copy].token = x->token;
+        }
+    }
+    for (; depth; depth--)
+        if (path[depth].copy)
+            s->nodes[path[depth].copy].end = (uint32_t)s->n_node;
+    s->nodes[0].end = (uint32_t)s->n_node;
+    return true;
+}
+
+static struct trie_slice *slice_new(const struct token_trie *t, const uint64_t key[2], const struct dfa *d,
+                                    uint32_t state)
+{
+    struct trie_slice *s = xcalloc(1, sizeof *s);
+    struct level *path = mem_try_calloc(t->depth + 2, sizeof *path);
+    memcpy(s->key, key, sizeof s->key);
+    s->words = mem_try_calloc(t->n_vocab / WORD_BITS + 1, sizeof *s->words);
+    bool ok = path && s->words && slice_fill(s, t, d, state, path);
+    mem_free(path);
+    if (!ok) {
+        slice_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+/* Room for one more: the slice that was used longest ago, and is held by nobody, goes. False: all are held. */
+static bool make_room(struct slices *c)
+{
+    size_t oldest = SLICES_MAX;
+    if (c->n < SLICES_MAX)
+        return true;
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->v[i]->refs && (oldest == SLICES_MAX || c->v[i]->used < c->v[oldest]->used))
+            oldest = i;
+    if (oldest == SLICES_MAX)
+        return false;
+    slice_free(c->v[oldest]);
+    c->v[oldest] = c->v[--c->n];
+    return true;
+}
+
+const struct trie_slice *token_trie_slice(const struct token_trie *t, const uint64_t key[2], const struct dfa *d,
+                                          uint32_t state)
+{
+    struct slices *c = t->slices;
+    struct trie_slice *s = NULL;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < c->n && !s; i++)
+        if (c->v[i]->key[0] == key[0] && c->v[i]->key[1] == key[1])
+            s = c->v[i];
+    if (!s && make_room(c) && (s = slice_new(t, key, d, state)))
+        c->v[c->n++] = s;
+    if (s) {
+        s->refs++;
+        s->used = ++c->now;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return s;
+}
+
+void token_trie_drop(const struct token_trie *t, const struct trie_slice *s)
+{
+    struct slices *c = t->slices;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < c->n; i++)
+        if (c->v[i] == s)
+            c->v[i]->refs--;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void token_trie_forget(const struct token_trie *t)
+{
+    struct slices *c = t->slices;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = c->n; i-- > 0;)
+        if (!c->v[i]->refs) {
+            slice_free(c->v[i]);
+            c->v[i] = c->v[--c->n];
+        }
+    pthread_mutex_unlock(&c->lock);
+}
