@@ -2,15 +2,18 @@
  * SPDX-License-Identifier: MIT */
 #include "cli/opts.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/config_file.h"
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 100, NEAR_DISTANCE = 3, NAME_BYTES = 64 };
 
@@ -20,6 +23,11 @@ struct general {
     int level;
     struct opt table[3];
     struct opt_group group;
+};
+
+struct opt_given {
+    const void *variable;
+    enum opt_source source;
 };
 
 static void general_init(struct general *g)
@@ -164,7 +172,24 @@ static int set_choice(const struct opt *p, struct str value, struct err *e)
     }
 }
 
-/* Sets the variable of p; `value` is NUL-terminated, being the rest of a word of argv. */
+/* A flag's value where it is no argument. */
+static int set_flag(const struct opt *p, struct str value, struct err *e)
+{
+    static const char *const yes[] = { "1", "true", "yes", "on" }, *const no[] = { "0", "false", "no", "off", "" };
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+        if (str_eqz(value, yes[i])) {
+            *p->to.flag = true;
+            return 0;
+        }
+    for (size_t i = 0; i < ARRAY_LEN(no); i++)
+        if (str_eqz(value, no[i])) {
+            *p->to.flag = false;
+            return 0;
+        }
+    return err_set(e, ERR_ARG, "--%s: found \"%s\", expected true or false", p->name, value.p);
+}
+
+/* Sets the variable of p; `value` is NUL-terminated, and lives as long as the variable is used. */
 static int set(const struct opt *p, const char *value, struct err *e)
 {
     switch (p->type) {
@@ -176,6 +201,7 @@ static int set(const struct opt *p, const char *value, struct err *e)
     case OPT_TYPE_FLOAT:
         return set_float(p, str_from(value), e);
     case OPT_TYPE_STRING:
+    case OPT_TYPE_CONFIG:
         *p->to.text = value;
         return 0;
     case OPT_TYPE_BYTES:
@@ -189,9 +215,15 @@ static int set(const struct opt *p, const char *value, struct err *e)
     return 0;
 }
 
+static void note(struct opts_parsed *out, const struct opt *p, enum opt_source source)
+{
+    out->given = xrealloc(out->given, (out->n_given + 1) * sizeof *out->given);
+    out->given[out->n_given++] = (struct opt_given){ p->to.flag, source };
+}
+
 /* "--name", "--name=value" or "--name value" at argv[*i]. */
-static int parse_long(const struct opts *o, const struct opt_group *general, char **argv, int argc, int *i,
-                      struct err *e)
+static int parse_long(struct opts_parsed *out, const struct opts *o, const struct opt_group *general, char **argv,
+                      int argc, int *i, struct err *e)
 {
     struct str word = str_from(argv[*i] + 2), name = word;
     const char *value = NULL;
@@ -207,17 +239,19 @@ static int parse_long(const struct opts *o, const struct opt_group *general, cha
             return err_set(e, ERR_ARG, "--%s needs a value: %s", p->name, p->value);
         value = argv[++*i];
     }
+    note(out, p, OPT_FROM_ARGUMENTS);
     return set(p, value, e);
 }
 
 /* "-x value", "-xvalue" or flags together, at argv[*i]. */
-static int parse_short(const struct opts *o, const struct opt_group *general, char **argv, int argc, int *i,
-                       struct err *e)
+static int parse_short(struct opts_parsed *out, const struct opts *o, const struct opt_group *general, char **argv,
+                       int argc, int *i, struct err *e)
 {
     for (const char *c = argv[*i] + 1; *c; c++) {
         const struct opt *p = find_letter(o, general, *c);
         if (!p)
             return err_set(e, ERR_ARG, "unknown option -%c; see octet help %s", *c, o->command);
+        note(out, p, OPT_FROM_ARGUMENTS);
         if (p->type == OPT_TYPE_FLAG) {
             *p->to.flag = true;
             continue;
@@ -231,27 +265,138 @@ static int parse_short(const struct opts *o, const struct opt_group *general, ch
     return 0;
 }
 
+/* --- the environment and the file -------------------------------------------------------------------------------------------------- */
+
+enum opt_source opts_source(const struct opts_parsed *p, const void *variable)
+{
+    for (size_t i = 0; i < p->n_given; i++)
+        if (p->given[i].variable == variable)
+            return p->given[i].source;
+    return OPT_FROM_DEFAULT;
+}
+
+static const char *keep(struct opts_parsed *out, const char *text, size_t n)
+{
+    char *copy = xstrndup(text, n);
+    list_add(&out->kept, copy);
+    return copy;
+}
+
+static int set_layer(const struct opt *p, const char *value, struct err *e)
+{
+    return p->type == OPT_TYPE_FLAG ? set_flag(p, str_from(value), e) : set(p, value, e);
+}
+
+/* The option's variable of the environment, if it is set. */
+static int from_environment(struct opts_parsed *out, const struct opt *p, struct err *e)
+{
+    char name[NAME_BYTES] = "OCTET_";
+    size_t n = strlen(name);
+    for (const char *c = p->name; *c && n + 1 < sizeof name; c++)
+        name[n++] = (char)(*c == '-' ? '_' : toupper((unsigned char)*c));
+    name[n] = 0;
+    const char *value = getenv(name);
+    int rc = 0;
+    if (!value)
+        return 0;
+    note(out, p, OPT_FROM_ENVIRONMENT);
+    if (p->type != OPT_TYPE_LIST) {
+        rc = set_layer(p, keep(out, value, strlen(value)), e);
+        return rc ? err_wrap(e, "%s", name) : 0;
+    }
+    struct str rest = str_from(value), head;
+    for (bool more = true; more;) {
+        more = str_cut(&rest, ',', &head);
+        head = str_trim(more ? head : rest);
+        if (head.n)
+            list_add(p->to.list, keep(out, head.p, head.n));
+    }
+    return 0;
+}
+
+/* The file's entries for options that nothing above it gave. */
+static int from_file(struct opts_parsed *out, const struct opts *o, const struct general *g, const char *path,
+                     struct err *e)
+{
+    struct config_file file = { 0 };
+    size_t n_above = out->n_given;
+    int rc = config_file_read(&file, path, o->command, e);
+    for (size_t i = 0; i < file.n && !rc; i++) {
+        const struct opt *p = find_name(o, &g->group, str_from(file.v[i].key));
+        bool above = false, before = false;
+        if (!p || p->to.flag == &g->help || p->type == OPT_TYPE_CONFIG) {
+            rc = p ? err_set(e, ERR_ARG, "--%s cannot stand in a file", p->name)
+                   : unknown(o, &g->group, str_from(file.v[i].key), e);
+            break;
+        }
+        for (size_t k = 0; k < out->n_given; k++)
+            if (out->given[k].variable == (const void *)p->to.flag)
+                *(k < n_above ? &above : &before) = true;
+        if (above)
+            continue;
+        if (before && p->type != OPT_TYPE_LIST)
+            rc = err_set(e, ERR_ARG, "--%s is given twice", p->name);
+        else
+            rc = set_layer(p, keep(out, file.v[i].value, strlen(file.v[i].value)), e);
+        note(out, p, OPT_FROM_FILE);
+    }
+    config_file_deinit(&file);
+    if (rc && e && !str_starts(str_from(e->msg), str_from(path)))
+        err_wrap(e, "%s", path);
+    return rc;
+}
+
+/* The command's OPT_CONFIG; NULL: it is not layered. */
+static const struct opt *find_config(const struct opts *o)
+{
+    for (size_t g = 0; g < o->n_group; g++)
+        for (size_t i = 0; i < o->groups[g].n; i++)
+            if (o->groups[g].v[i].type == OPT_TYPE_CONFIG)
+                return &o->groups[g].v[i];
+    return NULL;
+}
+
+static int lower_layers(struct opts_parsed *out, const struct opts *o, const struct general *g, struct err *e)
+{
+    const struct opt *config = find_config(o);
+    if (!config || g->help)
+        return 0;
+    for (size_t k = 0; k <= o->n_group; k++) {
+        const struct opt_group *group = k < o->n_group ? &o->groups[k] : &g->group;
+        for (size_t i = 0; i < group->n; i++) {
+            const struct opt *p = &group->v[i];
+            bool skip = p->to.flag == &g->help || opts_source(out, p->to.flag) != OPT_FROM_DEFAULT;
+            int rc = skip ? 0 : from_environment(out, p, e);
+            if (rc)
+                return rc;
+        }
+    }
+    return *config->to.text ? from_file(out, o, g, *config->to.text, e) : 0;
+}
+
 int opts_parse(struct opts_parsed *out, const struct opts *o, int argc, char **argv, struct err *e)
 {
     struct general g;
+    int rc = 0;
     general_init(&g);
     *out = (struct opts_parsed){ 0 };
     bool options = true;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc && !rc; i++) {
         const char *a = argv[i];
-        int rc = 0;
         if (!options || a[0] != '-' || !a[1])
             list_add(&out->args, a);
         else if (strcmp(a, "--") == 0)
             options = false;
         else if (a[1] == '-')
-            rc = parse_long(o, &g.group, argv, argc, &i, e);
+            rc = parse_long(out, o, &g.group, argv, argc, &i, e);
         else
-            rc = parse_short(o, &g.group, argv, argc, &i, e);
-        if (rc) {
-            opt_list_deinit(&out->args);
-            return rc;
-        }
+            rc = parse_short(out, o, &g.group, argv, argc, &i, e);
+    }
+    if (!rc)
+        rc = lower_layers(out, o, &g, e);
+    if (rc) {
+        opts_end(out);
+        return rc;
     }
     out->help = g.help;
     out->quiet = g.quiet;
@@ -343,5 +488,11 @@ bool opts_begin(struct opts_parsed *out, const struct opts *o, int argc, char **
 
 void opts_end(struct opts_parsed *p)
 {
+    for (size_t i = 0; i < p->kept.n; i++)
+        mem_free((void *)(uintptr_t)p->kept.v[i]);
+    opt_list_deinit(&p->kept);
     opt_list_deinit(&p->args);
+    mem_free(p->given);
+    p->given = NULL;
+    p->n_given = 0;
 }

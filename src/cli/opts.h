@@ -21,7 +21,11 @@
  *
  * Spelling: --name VALUE, --name=VALUE, -x VALUE, -xVALUE, flags together as -ab; "--" ends the options; options and arguments may be
  * mixed; "-" alone is an argument. A value is always the next word, whatever it begins with. Every command also knows --help (-h),
- * --quiet (-q) and --log-level. One thread.
+ * --quiet (-q) and --log-level.
+ *
+ * A command whose table has an OPT_CONFIG is layered: each of its options has a twin in the environment (--cache-dir: OCTET_CACHE_DIR; a list is
+ * separated by commas) and may stand in the file that this option names (cli/config_file.h). The command line wins over the environment, that over
+ * the file, and a list is taken whole from one of them. One thread.
  * SPDX-License-Identifier: MIT */
 #ifndef CLI_OPTS_H
 #define CLI_OPTS_H
@@ -41,7 +45,8 @@ enum opt_type {
     OPT_TYPE_STRING,
     OPT_TYPE_BYTES,
     OPT_TYPE_LIST,
-    OPT_TYPE_CHOICE
+    OPT_TYPE_CHOICE,
+    OPT_TYPE_CONFIG
 };
 
 /* The values of an option that may be repeated, or the arguments: borrowed from argv, in order. All zeros is empty. */
@@ -103,6 +108,13 @@ struct opt {
         .letter = (l), .name = (nm), .type = OPT_TYPE_CHOICE, .to.choice = (var), .choices = (names),                  \
         .value = (names), .help = (text)                                                                               \
     }
+/* --config: the file with values of other options. */
+#define OPT_CONFIG(var)                                                                                                \
+    {                                                                                                                  \
+        .name = "config", .type = OPT_TYPE_CONFIG, .to.text = (var), .value = "FILE",                                  \
+        .help = "read options from FILE: lines such as port = 8082; an option is also read from the environment, as "  \
+                "OCTET_PORT"                                                                                           \
+    }
 
 struct opt_group {
     const char *title; /* "Sampling"; NULL: "Options" */
@@ -118,10 +130,15 @@ struct opts {
     size_t n_group;
 };
 
+enum opt_source { OPT_FROM_DEFAULT, OPT_FROM_FILE, OPT_FROM_ENVIRONMENT, OPT_FROM_ARGUMENTS };
+
 struct opts_parsed {
     struct opt_list args;
     bool help, quiet;
     enum log_level log_level;
+    struct opt_given *given; /* owned; [n_given]: where each value came from */
+    size_t n_given;
+    struct opt_list kept; /* values that did not come from argv; its strings are owned */
 };
 
 void opt_list_deinit(struct opt_list *a);
@@ -129,6 +146,8 @@ void opt_list_deinit(struct opt_list *a);
 /* Parses argv[1 .. argc). ERR_ARG with the option, what was found and what was expected; an unknown option names the nearest known one.
  * On failure *out holds nothing to release; lists in the caller's variables may. Pure: prints nothing. */
 MUST_CHECK int opts_parse(struct opts_parsed *out, const struct opts *o, int argc, char **argv, struct err *e);
+/* Where the value of the variable that an option points to came from. */
+enum opt_source opts_source(const struct opts_parsed *p, const void *variable);
 /* Appends the help text. */
 void opts_help(struct buf *out, const struct opts *o);
 
