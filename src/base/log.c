@@ -1,4 +1,4 @@
-/* log.c - one line per event on stderr.
+/* log.c - one line per event.
  * SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 static const char *const names[] = { "error", "warn", "info", "debug" };
-static atomic_int current = LOG_INFO;
+static atomic_int current = LOG_INFO, output = STDERR_FILENO;
+static atomic_bool as_json;
+
+enum { LINE_BYTES = 4096 };
 
 void log_set_level(enum log_level level)
 {
@@ -33,21 +36,54 @@ bool log_parse_level(const char *name, enum log_level *out)
     return false;
 }
 
-PRINTF_LIKE(2, 0) static void write_line(enum log_level level, const char *fmt, va_list ap)
+void log_set_output(int fd, bool json)
 {
-    if ((int)level > atomic_load(&current))
-        return;
-    char line[4096];
+    atomic_store(&output, fd);
+    atomic_store(&as_json, json);
+}
+
+/* "time level message", without the end of line. */
+PRINTF_LIKE(4, 0) static size_t text_line(char *line, size_t cap, enum log_level level, const char *fmt, va_list ap)
+{
     time_t now = time(NULL);
     struct tm local;
     localtime_r(&now, &local);
-    size_t n = strftime(line, sizeof line, "%Y-%m-%d %H:%M:%S ", &local);
-    n += (size_t)snprintf(line + n, sizeof line - n, "%s ", names[level]);
-    int rest = vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
-    n = MIN(n + (size_t)MAX(rest, 0), sizeof line - 2);
+    size_t n = strftime(line, cap, "%Y-%m-%d %H:%M:%S ", &local);
+    n += (size_t)snprintf(line + n, cap - n, "%s ", names[level]);
+    int rest = vsnprintf(line + n, cap - n, fmt, ap);
+    return MIN(n + (size_t)MAX(rest, 0), cap - 1);
+}
+
+/* Control characters become spaces, and what would end the string is escaped: a message is words. */
+PRINTF_LIKE(4, 0) static size_t json_line(char *line, size_t cap, enum log_level level, const char *fmt, va_list ap)
+{
+    char message[LINE_BYTES / 2];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    size_t n = strftime(line, cap, "{\"time\": \"%Y-%m-%dT%H:%M:%SZ\", ", &utc);
+    n += (size_t)snprintf(line + n, cap - n, "\"level\": \"%s\", \"message\": \"", names[level]);
+    vsnprintf(message, sizeof message, fmt, ap);
+    for (const char *p = message; *p && n + 5 < cap; p++) {
+        if (*p == '"' || *p == '\\')
+            line[n++] = '\\';
+        line[n++] = (char)((unsigned char)*p < ' ' ? ' ' : *p);
+    }
+    line[n++] = '"';
+    line[n++] = '}';
+    return n;
+}
+
+PRINTF_LIKE(2, 0) static void write_line(enum log_level level, const char *fmt, va_list ap)
+{
+    char line[LINE_BYTES];
+    if ((int)level > atomic_load(&current))
+        return;
+    size_t n = atomic_load(&as_json) ? json_line(line, sizeof line - 1, level, fmt, ap)
+                                     : text_line(line, sizeof line - 1, level, fmt, ap);
     line[n++] = '\n';
     while (n) {
-        ssize_t done = write(STDERR_FILENO, line, n);
+        ssize_t done = write(atomic_load(&output), line, n);
         if (done <= 0)
             return;
         memmove(line, line + done, n - (size_t)done);

@@ -22,6 +22,7 @@ int cmd_template(int argc, char **argv);
 int cmd_toolcall(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_synth(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_launch(int argc, char **argv);
 

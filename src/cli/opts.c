@@ -400,6 +400,7 @@ int opts_parse(struct opts_parsed *out, const struct opts *o, int argc, char **a
     }
     out->help = g.help;
     out->quiet = g.quiet;
+    out->says_level = g.quiet || opts_source(out, &g.level) != OPT_FROM_DEFAULT;
     out->log_level = g.quiet ? LOG_ERROR : (enum log_level)g.level;
     return 0;
 }

@@ -136,6 +136,7 @@ struct opts_parsed {
     struct opt_list args;
     bool help, quiet;
     enum log_level log_level;
+    bool says_level;         /* --log-level or --quiet was given */
     struct opt_given *given; /* owned; [n_given]: where each value came from */
     size_t n_given;
     struct opt_list kept; /* values that did not come from argv; its strings are owned */

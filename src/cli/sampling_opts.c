@@ -43,6 +43,8 @@ void sampling_cli_init(struct sampling_cli *c)
                    OPT_LIST(0, "stop", &c->stop, "TEXT", "end the answer before TEXT; may be repeated"),
                    OPT_FLAG(0, "ignore-eos", &c->ignore_eos, "go on where the model would end its answer") },
         .group = { "Answer (defaults from the model's generation_config.json)", c->table, SAMPLING_OPTS_N },
+        .draw = { "Answers, where a request does not say (defaults from the model's generation_config.json)",
+                  c->table + SAMPLING_OPTS_DRAW, SAMPLING_OPTS_DRAW_N },
     };
 }
 
@@ -80,21 +82,27 @@ static void override(double *to, double given)
         *to = given;
 }
 
+struct sampling sampling_cli_defaults(const struct sampling_cli *c, const struct config *config)
+{
+    struct sampling s = sampling_from_config(config);
+    override(&s.temperature, c->temperature);
+    override(&s.top_p, c->top_p);
+    override(&s.min_p, c->min_p);
+    override(&s.repetition_penalty, c->repetition);
+    override(&s.presence_penalty, c->presence);
+    override(&s.frequency_penalty, c->frequency);
+    if (c->top_k >= 0)
+        s.top_k = (int)c->top_k;
+    return s;
+}
+
 int sampling_cli_answer(struct answer_opts *o, struct sampling_cli *c, const struct model *m, struct err *e)
 {
     const struct config *config = model_config(m);
     struct sampling *s = &o->sampling;
     if (parse_biases(c, m, e))
         return e->code;
-    *s = sampling_from_config(config);
-    override(&s->temperature, c->temperature);
-    override(&s->top_p, c->top_p);
-    override(&s->min_p, c->min_p);
-    override(&s->repetition_penalty, c->repetition);
-    override(&s->presence_penalty, c->presence);
-    override(&s->frequency_penalty, c->frequency);
-    if (c->top_k >= 0)
-        s->top_k = (int)c->top_k;
+    *s = sampling_cli_defaults(c, config);
     s->seed = c->seed >= 0 ? (uint64_t)c->seed : (uint64_t)clock_ns() & INT64_MAX;
     s->bias = c->biases;
     s->n_bias = c->bias.n;

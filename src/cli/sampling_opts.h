@@ -12,7 +12,7 @@
 #include "engine/answer.h"
 #include "model/model.h"
 
-enum { SAMPLING_OPTS_N = 12 };
+enum { SAMPLING_OPTS_N = 12, SAMPLING_OPTS_DRAW = 1, SAMPLING_OPTS_DRAW_N = 7 };
 
 /* What was not given (NAN, -1) is taken from the model's generation_config.json. */
 struct sampling_cli {
@@ -22,12 +22,15 @@ struct sampling_cli {
     bool ignore_eos;
     struct opt table[SAMPLING_OPTS_N];
     struct opt_group group;
+    struct opt_group draw;        /* the part of it that says how tokens are drawn: defaults of a server */
     struct sampling_bias *biases; /* owned; made by sampling_cli_answer */
     struct str *stops;            /* owned; likewise */
 };
 
 void sampling_cli_init(struct sampling_cli *c);
 void sampling_cli_deinit(struct sampling_cli *c);
+/* How tokens are drawn where a request does not say. */
+struct sampling sampling_cli_defaults(const struct sampling_cli *c, const struct config *config);
 /* Fills sampling, stops, eos and max_tokens of *o for model m; they borrow from c and m. */
 MUST_CHECK int sampling_cli_answer(struct answer_opts *o, struct sampling_cli *c, const struct model *m, struct err *e);
 

@@ -19,7 +19,7 @@
 #include "server/listen.h"
 #include "server/visit.h"
 
-/* STACK_BYTES holds a template's nesting and a JSON text's depth at their limits, with room for sanitizers. POOL_BYTES is what the library
+/* STACK_BYTES is what a main thread has, for templates and JSON that nest to their limits; only what is touched becomes real. POOL_BYTES is what the library
  * keeps of a connection: a head, and the buffers of body and answer. */
 enum {
     MAX_CONNECTIONS = 1024,
@@ -27,7 +27,7 @@ enum {
     MAX_HEAD = 32 << 10,
     MAX_LINE = 8 << 10,
     POOL_BYTES = 96 << 10,
-    STACK_BYTES = 2 << 20,
+    STACK_BYTES = 8 << 20,
     SPARE_FILES = 64, /* of the model, the cache, the log */
     CUT_MS = 3000,    /* for answers that were cut to notice it */
     STEP_MS = 10,

@@ -78,12 +78,24 @@ static void a_long_line_is_cut(void **state)
     assert_int_equal(got[strlen(got) - 1], '\n');
 }
 
+static void a_line_may_be_an_object(void **state)
+{
+    (void)state;
+    log_set_output(STDERR_FILENO, true);
+    const char *got = written(LOG_ERROR, "a \"b\" \\ c\nd");
+    log_set_output(STDERR_FILENO, false);
+    assert_int_equal(lines(got), 1);
+    assert_non_null(strstr(got, "{\"time\": \"2"));
+    assert_non_null(strstr(got, "Z\", \"level\": \"error\", \"message\": \"e a \\\"b\\\" \\\\ c d\"}\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_level_lets_through_what_is_as_grave),
         cmocka_unit_test(a_line_has_time_and_level),
         cmocka_unit_test(a_long_line_is_cut),
+        cmocka_unit_test(a_line_may_be_an_object),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -8,7 +8,10 @@
 #include <cmocka.h>
 // clang-format on
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "base/buf.h"
@@ -241,6 +244,163 @@ static void help_wraps_long_texts(void **state)
     buf_deinit(&text);
 }
 
+/* --- the environment and the file ----------------------------------------------------------------------------------------------- */
+
+struct layers {
+    int64_t port;
+    const char *dir, *config;
+    bool json;
+    struct opt_list names;
+    uint64_t size;
+    struct opt table[6];
+    struct opt_group group;
+    struct opts opts;
+    struct opts_parsed got;
+    struct err e;
+    char file[64];
+};
+
+static void layers_set_up(struct layers *f, const char *text)
+{
+    *f = (struct layers){ .port = 80, .e = ERR_INIT, .file = "/tmp/octet-opts-XXXXXX" };
+    const struct opt table[] = {
+        OPT_INT('p', "port", &f->port, 0, 65535, "N", "of the server"),
+        OPT_STRING(0, "cache-dir", &f->dir, "DIR", "of the cache"),
+        OPT_FLAG(0, "log-json", &f->json, "as JSON"),
+        OPT_LIST(0, "alias", &f->names, "NAME", "of the model"),
+        OPT_BYTES(0, "kv-memory", &f->size, "SIZE", "of the cache"),
+        OPT_CONFIG(&f->config),
+    };
+    memcpy(f->table, table, sizeof table);
+    f->group = (struct opt_group){ NULL, f->table, ARRAY_LEN(f->table) };
+    f->opts = (struct opts){ "serve", "serve", "Serves.", &f->group, 1 };
+    int fd = mkstemp(f->file);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static void layers_tear_down(struct layers *f)
+{
+    unlink(f->file);
+    opts_end(&f->got);
+    opt_list_deinit(&f->names);
+    unsetenv("OCTET_PORT");
+    unsetenv("OCTET_ALIAS");
+    unsetenv("OCTET_LOG_JSON");
+    unsetenv("OCTET_CONFIG");
+}
+
+#define LAYERS(f, ...)                                                                                                 \
+    opts_parse(&(f)->got, &(f)->opts, (int)ARRAY_LEN(((char *[]){ (char *)"serve", __VA_ARGS__ })),                    \
+               (char *[]){ (char *)"serve", __VA_ARGS__ }, &(f)->e)
+
+static void arguments_win_over_the_environment_and_that_over_the_file(void **state)
+{
+    (void)state;
+    struct layers f;
+    layers_set_up(&f, "port = 1\nlog-json = true\n");
+    char *config = f.file;
+    assert_int_equal(LAYERS(&f, (char *)"--config", config), 0);
+    assert_int_equal(f.port, 1);
+    assert_true(f.json);
+    assert_int_equal(opts_source(&f.got, &f.port), OPT_FROM_FILE);
+    opts_end(&f.got);
+    setenv("OCTET_PORT", "2", 1);
+    setenv("OCTET_LOG_JSON", "off", 1);
+    assert_int_equal(LAYERS(&f, (char *)"--config", config), 0);
+    assert_int_equal(f.port, 2);
+    assert_false(f.json);
+    assert_int_equal(opts_source(&f.got, &f.port), OPT_FROM_ENVIRONMENT);
+    opts_end(&f.got);
+    assert_int_equal(LAYERS(&f, (char *)"--config", config, (char *)"-p", (char *)"3"), 0);
+    assert_int_equal(f.port, 3);
+    assert_int_equal(opts_source(&f.got, &f.port), OPT_FROM_ARGUMENTS);
+    assert_int_equal(opts_source(&f.got, &f.dir), OPT_FROM_DEFAULT);
+    layers_tear_down(&f);
+}
+
+static void a_list_is_taken_whole_from_one_place(void **state)
+{
+    (void)state;
+    struct layers f;
+    layers_set_up(&f, "alias = [\"a\", 'b c' , d] # three\n");
+    setenv("OCTET_CONFIG", f.file, 1);
+    assert_int_equal(opts_parse(&f.got, &f.opts, 1, (char *[]){ (char *)"serve" }, &f.e), 0);
+    assert_int_equal(f.names.n, 3);
+    assert_string_equal(f.names.v[1], "b c");
+    assert_string_equal(f.names.v[2], "d");
+    opts_end(&f.got);
+    opt_list_deinit(&f.names);
+    setenv("OCTET_ALIAS", "x, y", 1);
+    assert_int_equal(opts_parse(&f.got, &f.opts, 1, (char *[]){ (char *)"serve" }, &f.e), 0);
+    assert_int_equal(f.names.n, 2);
+    assert_string_equal(f.names.v[1], "y");
+    opts_end(&f.got);
+    opt_list_deinit(&f.names);
+    assert_int_equal(LAYERS(&f, (char *)"--alias", (char *)"z"), 0);
+    assert_int_equal(f.names.n, 1);
+    layers_tear_down(&f);
+}
+
+static void a_file_may_be_ini_or_toml(void **state)
+{
+    (void)state;
+    struct layers f;
+    layers_set_up(&f,
+                  "# a comment\nkv_memory = 2GiB\n[serve]\nport = 8083 # the door\ncache-dir = \"/a \\\"b\\\" # c\"\n"
+                  "alias = one\nalias = two\n[run]\nseed = 3\n");
+    assert_int_equal(LAYERS(&f, (char *)"--config", f.file), 0);
+    assert_int_equal(f.port, 8083);
+    assert_int_equal(f.size, (uint64_t)2 << 30);
+    assert_string_equal(f.dir, "/a \"b\" # c");
+    assert_int_equal(f.names.n, 2);
+    layers_tear_down(&f);
+}
+
+static void what_is_wrong_below_the_arguments_is_told_with_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        { "prot = 3\n", "unknown option --prot; did you mean --port?" },
+        { "port = many\n", "--port: found \"many\", expected an integer from 0 to 65535" },
+        { "port = 1\nport = 2\n", "--port is given twice" },
+        { "log-json = maybe\n", "--log-json: found \"maybe\", expected true or false" },
+        { "alias = [\"a\"\n", "alias: found \"[\"a\"\", expected a value, \"a value\" or [\"some\", \"values\"]" },
+        { "config = other\n", "--config cannot stand in a file" },
+        { "no value\n", "line 1: expected NAME = VALUE, [SECTION] or a comment" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct layers f;
+        char want[256];
+        layers_set_up(&f, rows[i].text);
+        assert_true(LAYERS(&f, (char *)"--config", f.file) < 0);
+        snprintf(want, sizeof want, "%s: %s", f.file, rows[i].message);
+        assert_string_equal(f.e.msg, want);
+        layers_tear_down(&f);
+    }
+    struct layers f;
+    layers_set_up(&f, "");
+    setenv("OCTET_PORT", "x", 1);
+    assert_true(LAYERS(&f, (char *)"--log-json") < 0);
+    assert_string_equal(f.e.msg, "OCTET_PORT: --port: found \"x\", expected an integer from 0 to 65535");
+    layers_tear_down(&f);
+}
+
+static void a_command_without_config_ignores_the_environment(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    setenv("OCTET_SEED", "5", 1);
+    assert_int_equal(opts_parse(&f.got, &f.opts, 1, (char *[]){ (char *)"run" }, &f.e), 0);
+    assert_int_equal(f.seed, -1);
+    unsetenv("OCTET_SEED");
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +414,11 @@ int main(void)
         cmocka_unit_test(unknown_options_name_the_nearest_one),
         cmocka_unit_test(help_shows_usage_and_every_option),
         cmocka_unit_test(help_wraps_long_texts),
+        cmocka_unit_test(arguments_win_over_the_environment_and_that_over_the_file),
+        cmocka_unit_test(a_list_is_taken_whole_from_one_place),
+        cmocka_unit_test(a_file_may_be_ini_or_toml),
+        cmocka_unit_test(what_is_wrong_below_the_arguments_is_told_with_its_place),
+        cmocka_unit_test(a_command_without_config_ignores_the_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
