@@ -32,7 +32,7 @@ struct replay_opts {
     size_t max_bytes;    /* 0: 64 MiB */
 };
 
-/* A call as the client got it. */
+/* A call as the model made it: its name as the model sees it, and all of its arguments. */
 struct replay_call {
     struct str id, name, args; /* args: JSON text */
 };
@@ -52,15 +52,9 @@ void replay_close(struct replay *r);
 /* `key_id`: a digest of the client's key; empty without keys. Does nothing with a turn without ids, or whose arguments are no JSON objects. */
 void replay_add(struct replay *r, struct str key_id, const struct replay_turn *t);
 
-/* A remembered answer, copied out. All zeros is valid and empty. */
-struct replay_found {
-    struct ids ids;       /* owned */
-    struct buf reasoning; /* owned: what was sent as reasoning */
-};
-/* Looks for the answer that `message` (of role assistant, in the templates' shape) is: same text but for white space at its ends, same calls; and the same reasoning
- * if the message has any. */
-bool replay_find(struct replay *r, struct str key_id, const struct json *message, struct replay_found *out);
-void replay_found_deinit(struct replay_found *f);
+/* Looks for the answer that `message` (of role assistant, in the templates' shape) is: same text and reasoning but for white space at their ends,
+ * same calls. */
+bool replay_find(struct replay *r, struct str key_id, const struct json *message, struct ids *out);
 
 struct replay_stats {
     size_t turns, bytes;

@@ -272,6 +272,34 @@ size_t json_len(const struct json *v)
     return json_object_is_type(node(v), json_type_object) ? (size_t)json_object_object_length(node(v)) : 0;
 }
 
+struct json *json_join_object(const struct json_member *v, size_t n)
+{
+    struct json_object *o = json_object_new_object();
+    for (size_t i = 0; o && i < n; i++) {
+        struct json_object *value = json_object_get(node(v[i].value));
+        if (json_object_object_add(o, v[i].key, value) == 0)
+            continue;
+        json_object_put(value);
+        json_object_put(o);
+        o = NULL;
+    }
+    return (struct json *)o;
+}
+
+struct json *json_join_array(const struct json *const *v, size_t n)
+{
+    struct json_object *a = json_object_new_array();
+    for (size_t i = 0; a && i < n; i++) {
+        struct json_object *value = json_object_get(node(v[i]));
+        if (json_object_array_add(a, value) == 0)
+            continue;
+        json_object_put(value);
+        json_object_put(a);
+        a = NULL;
+    }
+    return (struct json *)a;
+}
+
 const struct json *json_at(const struct json *array, size_t i)
 {
     if (!json_object_is_type(node(array), json_type_array))

@@ -57,6 +57,15 @@ const struct json *json_at(const struct json *array, size_t i);       /* NULL if
 const struct json *json_get(const struct json *obj, const char *key); /* NULL if absent or null */
 bool json_has(const struct json *obj, const char *key);               /* true also for null */
 
+struct json_member {
+    const char *key;
+    const struct json *value; /* NULL: null */
+};
+/* A new object or array (json_free) whose values are those of other documents: not copied, so the documents must outlive it and stay with
+ * the same thread. NULL if memory is out. */
+MUST_CHECK struct json *json_join_object(const struct json_member *v, size_t n);
+MUST_CHECK struct json *json_join_array(const struct json *const *v, size_t n);
+
 /* Members in the order of the text. */
 struct json_iter {
     const struct json *value;
