@@ -61,7 +61,7 @@ int answer_init(struct answer *a, const struct answer_opts *o, const struct toke
     if (!rc)
         rc = stop_init(&a->stop, o->stops, o->n_stop, e);
     if (!rc)
-        rc = sampler_new(&a->sampler, &o->sampling, n_vocab, e);
+        rc = sampler_new(&a->sampler, &o->sampling, n_vocab, o->scratch, e);
     if (!rc && (!copy_ids(&a->eos, o->eos, o->n_eos) || (o->script && !copy_ids(&a->script, o->script, o->n_script))))
         rc = err_set(e, ERR_NOMEM, "no memory for %zu tokens of an answer", o->n_eos + o->n_script);
     if (rc) {

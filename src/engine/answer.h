@@ -38,6 +38,8 @@ const char *answer_finish_name(
 
 struct answer_opts {
     struct sampling sampling;
+    struct sampler_scratch
+        *scratch;       /* of the thread that will draw; borrowed, outlives the answer; NULL: it has its own */
     const int32_t *eos; /* borrowed for answer_init: copied */
     size_t n_eos;
     const struct str *stops; /* texts that end the answer and are not part of it; copied */

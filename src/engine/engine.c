@@ -23,9 +23,10 @@ static const uint64_t disk_default = (uint64_t)16 << 30;
 enum command { COMMAND_NONE, COMMAND_CLEAR, COMMAND_FLUSH };
 
 struct engine {
-    struct runner *runner;       /* owned; of the engine thread */
-    const struct model *model;   /* borrowed from the runner */
-    const struct tokenizer *tok; /* borrowed: outlives the engine */
+    struct runner *runner;           /* owned; of the engine thread */
+    const struct model *model;       /* borrowed from the runner */
+    const struct tokenizer *tok;     /* borrowed: outlives the engine */
+    struct sampler_scratch *scratch; /* owned; used by the engine thread */
     struct engine_opts o;
     struct batch_opts batch;
     size_t n_ctx;
@@ -216,6 +217,11 @@ int engine_open(struct engine **out, struct model *m, const struct tokenizer *to
         model_close(m);
         goto fail;
     }
+    rc = sampler_scratch_new(&g->scratch, model_config(m)->n_vocab, e);
+    if (rc) {
+        model_close(m);
+        goto fail;
+    }
     const struct runner_opts r = {
         .engine = g->o, .batch = g->batch, .poll = take_in, .on_store_event = wake, .arg = g
     };
@@ -231,6 +237,7 @@ int engine_open(struct engine **out, struct model *m, const struct tokenizer *to
     *out = g;
     return 0;
 fail:
+    sampler_scratch_free(g->scratch);
     pthread_cond_destroy(&g->wake);
     pthread_cond_destroy(&g->done);
     pthread_mutex_destroy(&g->mu);
@@ -249,6 +256,7 @@ void engine_close(struct engine *g)
     pthread_join(g->thread, NULL);
     take_in(g);
     runner_free(g->runner);
+    sampler_scratch_free(g->scratch);
     pthread_cond_destroy(&g->wake);
     pthread_cond_destroy(&g->done);
     pthread_mutex_destroy(&g->mu);
@@ -283,7 +291,7 @@ int engine_submit(struct engine *g, struct request **out, const struct engine_re
     rc = batch_fits(&g->batch, r->n_prompt, max_tokens, e);
     if (rc)
         return rc;
-    rc = request_new(out, g, r, max_tokens, g->tok, model_config(g->model)->n_vocab, g->o.max_events, e);
+    rc = request_new(out, g, r, max_tokens, g->tok, model_config(g->model)->n_vocab, g->scratch, g->o.max_events, e);
     if (rc)
         return rc;
     pthread_mutex_lock(&g->mu);

@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+/* Events that a queue has room for at first: a receiver that keeps up needs no more. */
+enum { QUEUE_FIRST = 16 };
+
 /* Copies of what the caller lends. */
 static int copy_inputs(struct request *r, const struct engine_request *q, struct err *e)
 {
@@ -38,25 +41,28 @@ static void init_queue(struct request *r)
 }
 
 static int make(struct request *r, const struct engine_request *q, const struct tokenizer *tok, int n_vocab,
-                size_t max_events, struct err *e)
+                struct sampler_scratch *scratch, size_t max_events, struct err *e)
 {
     int rc = copy_inputs(r, q, e);
     if (rc)
         return rc;
-    r->cap = max_events + 1;
+    r->most = max_events + 1;
+    r->cap = MIN(r->most, QUEUE_FIRST);
     r->queue = mem_try_calloc(r->cap, sizeof *r->queue);
     if (!r->queue)
-        return err_set(e, ERR_NOMEM, "no memory for a queue of %zu events", max_events);
+        return err_set(e, ERR_NOMEM, "no memory for a queue of %zu events", r->cap);
     struct answer_opts o = q->answer;
     o.sampling.bias = r->bias;
     o.window = r->n_new;
+    o.scratch = scratch;
     o.script = q->script;
     o.n_script = q->n_script;
     return answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
 }
 
 int request_new(struct request **out, struct engine *g, const struct engine_request *q, size_t max_tokens,
-                const struct tokenizer *tok, int n_vocab, size_t max_events, struct err *e)
+                const struct tokenizer *tok, int n_vocab, struct sampler_scratch *scratch, size_t max_events,
+                struct err *e)
 {
     *out = NULL;
     struct request *r = xcalloc(1, sizeof *r);
@@ -67,7 +73,7 @@ int request_new(struct request **out, struct engine *g, const struct engine_requ
     r->progress = q->progress;
     r->submitted_ns = clock_ns();
     r->n_held = 2;
-    int rc = make(r, q, tok, n_vocab, max_events, e);
+    int rc = make(r, q, tok, n_vocab, scratch, max_events, e);
     if (rc) {
         ids_deinit(&r->prompt);
         mem_free(r->bias);
@@ -94,8 +100,8 @@ static void free_request(struct request *r)
     draft_free(r->draft);
     ids_deinit(&r->prompt);
     mem_free(r->bias);
-    for (size_t i = 0; r->queue && i < r->cap; i++)
-        clear_event(&r->queue[i]);
+    for (size_t i = 0; i < r->n; i++)
+        clear_event(&r->queue[(r->head + i) % r->cap]);
     clear_event(&r->current);
     mem_free(r->queue);
     pthread_cond_destroy(&r->ready);
@@ -128,13 +134,30 @@ static void fill(struct request_event *to, const struct engine_event *ev)
     }
 }
 
+/* Makes the full ring larger; false: it is as large as it may be, or memory is out. */
+static bool grow(struct request *r)
+{
+    size_t cap = MIN(2 * r->cap, r->most);
+    struct request_event *v = cap > r->cap ? mem_try_calloc(cap, sizeof *v) : NULL;
+    if (!v)
+        return false;
+    for (size_t i = 0; i < r->n; i++)
+        v[i] = r->queue[(r->head + i) % r->cap];
+    mem_free(r->queue);
+    r->queue = v;
+    r->head = 0;
+    r->cap = cap;
+    return true;
+}
+
 bool request_emit(struct request *r, const struct engine_event *ev)
 {
     bool last = ev->kind == ENGINE_FINISH || ev->kind == ENGINE_ERROR;
     pthread_mutex_lock(&r->mu);
     size_t newest = (r->head + r->n + r->cap - 1) % r->cap;
     bool replaces = ev->kind == ENGINE_PROGRESS && r->n && r->queue[newest].e.kind == ENGINE_PROGRESS;
-    bool fits = replaces || last || r->n + 1 < r->cap;
+    /* The last place is kept for what ends the request. */
+    bool fits = replaces || last || r->n + 1 < r->cap || grow(r);
     if (fits) {
         fill(&r->queue[replaces ? newest : (r->head + r->n++) % r->cap], ev);
         r->over = last;

@@ -54,8 +54,8 @@ struct request {
     /* Guarded by mu. */
     pthread_mutex_t mu;
     pthread_cond_t ready;
-    struct request_event *queue; /* owned; [cap], a ring */
-    size_t head, n, cap;
+    struct request_event *queue; /* owned; [cap], a ring that grows to most */
+    size_t head, n, cap, most;
     bool over;  /* its last event was queued */
     int n_held; /* sides that have not let go */
 
@@ -64,7 +64,8 @@ struct request {
 
 /* Copies *r. `max_tokens`: of the answer, as far as the context allows. */
 MUST_CHECK int request_new(struct request **out, struct engine *g, const struct engine_request *r, size_t max_tokens,
-                           const struct tokenizer *tok, int n_vocab, size_t max_events, struct err *e);
+                           const struct tokenizer *tok, int n_vocab, struct sampler_scratch *scratch, size_t max_events,
+                           struct err *e);
 void request_release(struct request *r); /* one side lets go */
 
 /* Engine thread: queues *ev, copying what it points to. FINISH and ERROR always fit; false: the queue is full. Progress that nobody has

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "engine/sampler.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
@@ -24,13 +25,20 @@ struct candidate {
     double p; /* exp((x - best x) / temperature): in proportion to its probability */
 };
 
+struct sampler_scratch {
+    float *x;               /* owned; [n_vocab]: logits as changed by steps 1 to 3 */
+    struct candidate *cand; /* owned; [n_vocab] */
+    int n_vocab;
+};
+
 struct sampler {
     struct sampling set;
     struct rng rng;
-    int n_vocab, n_draw;    /* ids below n_draw may be drawn */
-    const uint32_t *mask;   /* borrowed, during a draw; NULL: none */
-    float *x;               /* owned; [n_vocab]: logits as changed by steps 1 to 3 */
-    struct candidate *cand; /* owned; [n_vocab], NULL when greedy */
+    int n_vocab, n_draw;         /* ids below n_draw may be drawn */
+    const uint32_t *mask;        /* borrowed, during a draw; NULL: none */
+    struct sampler_scratch *own; /* owned; NULL: borrows somebody's */
+    float *x;                    /* of the scratch */
+    struct candidate *cand;      /* of the scratch; NULL when greedy */
     /* For the penalties; all NULL where there are none. */
     uint32_t *count; /* owned; [n_vocab] occurrences in the answer */
     bool *seen;      /* owned; [n_vocab] */
@@ -83,27 +91,59 @@ int sampling_check(const struct sampling *s, int n_vocab, struct err *e)
     return 0;
 }
 
-int sampler_new(struct sampler **out, const struct sampling *set, int n_vocab, struct err *e)
+int sampler_scratch_new(struct sampler_scratch **out, int n_vocab, struct err *e)
+{
+    struct sampler_scratch *w = xcalloc(1, sizeof *w);
+    w->n_vocab = n_vocab;
+    w->x = mem_try_calloc((size_t)n_vocab, sizeof *w->x);
+    w->cand = mem_try_calloc((size_t)n_vocab, sizeof *w->cand);
+    *out = w;
+    if (w->x && w->cand)
+        return 0;
+    sampler_scratch_free(w);
+    *out = NULL;
+    return err_set(e, ERR_NOMEM, "no memory to sample from %d tokens", n_vocab);
+}
+
+void sampler_scratch_free(struct sampler_scratch *w)
+{
+    if (!w)
+        return;
+    mem_free(w->x);
+    mem_free(w->cand);
+    mem_free(w);
+}
+
+/* What the penalties remember. */
+static bool remember(struct sampler *s)
+{
+    size_t n = (size_t)s->n_vocab;
+    s->count = mem_try_calloc(n, sizeof *s->count);
+    s->seen = mem_try_calloc(n, sizeof *s->seen);
+    s->ids = mem_try_calloc(n, sizeof *s->ids);
+    return s->count && s->seen && s->ids;
+}
+
+int sampler_new(struct sampler **out, const struct sampling *set, int n_vocab, struct sampler_scratch *scratch,
+                struct err *e)
 {
     *out = NULL;
     if (sampling_check(set, n_vocab, e))
         return ERR_ARG;
-    bool greedy = set->temperature <= 0;
+    assert(!scratch || scratch->n_vocab == n_vocab);
     bool penalties = set->repetition_penalty != 1 || set->presence_penalty != 0 || set->frequency_penalty != 0;
     struct sampler *s = xcalloc(1, sizeof *s);
-    size_t n = (size_t)n_vocab;
     s->set = *set;
     s->n_vocab = s->n_draw = n_vocab;
     rng_init(&s->rng, set->seed);
-    s->x = mem_try_calloc(n, sizeof *s->x);
-    s->cand = greedy ? NULL : mem_try_calloc(n, sizeof *s->cand);
-    s->count = penalties ? mem_try_calloc(n, sizeof *s->count) : NULL;
-    s->seen = penalties ? mem_try_calloc(n, sizeof *s->seen) : NULL;
-    s->ids = penalties ? mem_try_calloc(n, sizeof *s->ids) : NULL;
-    if (!s->x || (!greedy && !s->cand) || (penalties && (!s->count || !s->seen || !s->ids))) {
+    int rc = scratch ? 0 : sampler_scratch_new(&s->own, n_vocab, e);
+    scratch = scratch ? scratch : s->own;
+    if (rc || !scratch || (penalties && !remember(s))) {
         sampler_free(s);
         return err_set(e, ERR_NOMEM, "no memory for a sampler over %d tokens", n_vocab);
     }
+    s->x = scratch->x;
+    s->cand = set->temperature > 0 ? scratch->cand : NULL;
     *out = s;
     return 0;
 }
@@ -112,8 +152,7 @@ void sampler_free(struct sampler *s)
 {
     if (!s)
         return;
-    mem_free(s->x);
-    mem_free(s->cand);
+    sampler_scratch_free(s->own);
     mem_free(s->count);
     mem_free(s->seen);
     mem_free(s->ids);

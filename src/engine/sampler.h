@@ -66,8 +66,14 @@ struct sampler_top {
     double logprob;
 };
 
-/* Copies *s (not its biases). */
-MUST_CHECK int sampler_new(struct sampler **out, const struct sampling *s, int n_vocab, struct err *e);
+/* What a sampler works in while it draws: some 20 bytes a token of the vocabulary, shared by the samplers of one thread. */
+struct sampler_scratch;
+MUST_CHECK int sampler_scratch_new(struct sampler_scratch **out, int n_vocab, struct err *e);
+void sampler_scratch_free(struct sampler_scratch *w);
+
+/* Copies *s (not its biases). `scratch` is borrowed and outlives the sampler; NULL: it has its own. */
+MUST_CHECK int sampler_new(struct sampler **out, const struct sampling *s, int n_vocab, struct sampler_scratch *scratch,
+                           struct err *e);
 void sampler_free(struct sampler *s);
 /* Tells the penalties about the tokens of the prompt; those that sampler_next returns are counted by themselves. */
 void sampler_prompt(struct sampler *s, const int32_t *ids, size_t n);
@@ -83,7 +89,8 @@ int32_t sampler_next_of(struct sampler *s, const float *logits, const uint32_t *
  * afterwards is the same whether a token was chosen or drawn. */
 void sampler_take(struct sampler *s, int32_t id, const float *logits, double *logprob);
 /* The n (at most SAMPLER_TOP_MAX, and what the vocabulary has) most probable tokens of the last sampler_next, best first; of equals the
- * lower index. For one that was asked for `logprob`. */
+ * lower index. For one that was asked for `logprob`, before another sampler draws in the same
+ * scratch. */
 void sampler_top(const struct sampler *s, struct sampler_top *out, int n);
 
 #endif

@@ -21,7 +21,7 @@ static struct sampler *make(const struct sampling *set, int n_vocab)
 {
     struct sampler *s = NULL;
     struct err e = ERR_INIT;
-    assert_int_equal(sampler_new(&s, set, n_vocab, &e), 0);
+    assert_int_equal(sampler_new(&s, set, n_vocab, NULL, &e), 0);
     return s;
 }
 
@@ -408,7 +408,7 @@ static void settings_out_of_range_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
         struct sampler *s = NULL;
         struct err e = ERR_INIT;
-        assert_int_equal(sampler_new(&s, &set[i], 8, &e), ERR_ARG);
+        assert_int_equal(sampler_new(&s, &set[i], 8, NULL, &e), ERR_ARG);
         assert_string_equal(e.msg, messages[i]);
         assert_null(s);
     }
@@ -509,6 +509,39 @@ static void a_token_that_was_chosen_counts_like_one_drawn(void **state)
     sampler_free(takes);
 }
 
+/* Two samplers by turns in one scratch draw what each draws in its own. */
+static void samplers_may_share_what_they_work_in(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct sampler_scratch *w;
+    struct sampler *shared[2], *own[2];
+    assert_int_equal(sampler_scratch_new(&w, 8, &e), 0);
+    for (int i = 0; i < 2; i++) {
+        struct sampling set = sampling_greedy;
+        set.temperature = 1;
+        set.seed = (uint64_t)i;
+        set.presence_penalty = i;
+        assert_int_equal(sampler_new(&shared[i], &set, 8, w, &e), 0);
+        own[i] = make(&set, 8);
+    }
+    for (int i = 0; i < 100; i++) {
+        double p, q;
+        struct sampler_top a[3], b[3];
+        assert_int_equal(sampler_next(shared[i % 2], eight, &p), sampler_next(own[i % 2], eight, &q));
+        assert_true(p == q);
+        sampler_top(shared[i % 2], a, 3);
+        sampler_top(own[i % 2], b, 3);
+        for (int k = 0; k < 3; k++)
+            assert_true(a[k].id == b[k].id && a[k].logprob == b[k].logprob);
+    }
+    for (int i = 0; i < 2; i++) {
+        sampler_free(shared[i]);
+        sampler_free(own[i]);
+    }
+    sampler_scratch_free(w);
+}
+
 static void ids_without_a_token_are_never_drawn(void **state)
 {
     (void)state;
@@ -536,7 +569,7 @@ static void memory_that_runs_out_is_an_error(void **state)
         struct sampler *s = NULL;
         struct err e = ERR_INIT;
         mem_fail_after(nth);
-        int rc = sampler_new(&s, &set, 100, &e);
+        int rc = sampler_new(&s, &set, 100, NULL, &e);
         mem_fail_after(0);
         sampler_free(s);
         if (!rc)
@@ -584,6 +617,7 @@ int main(void)
         cmocka_unit_test(a_mask_changes_no_log_probability),
         cmocka_unit_test(barred_tokens_are_drawn_where_the_mask_has_nothing_else),
         cmocka_unit_test(a_token_that_was_chosen_counts_like_one_drawn),
+        cmocka_unit_test(samplers_may_share_what_they_work_in),
         cmocka_unit_test(ids_without_a_token_are_never_drawn),
         cmocka_unit_test(memory_that_runs_out_is_an_error),
         cmocka_unit_test(generation_config_gives_the_defaults),
