@@ -29,8 +29,8 @@ static int check_opts(const struct answer_opts *o, const struct tokenizer *tok, 
 {
     if (o->n_top < 0 || o->n_top > SAMPLER_TOP_MAX)
         return err_set(e, ERR_ARG, "top logprobs: found %d, expected 0 to %d", o->n_top, SAMPLER_TOP_MAX);
-    if (!tok && o->n_stop)
-        return err_set(e, ERR_ARG, "stop strings need a tokenizer");
+    if (!tok && (o->n_stop || o->matcher))
+        return err_set(e, ERR_ARG, "%s a tokenizer", o->n_stop ? "stop strings need" : "a grammar needs");
     if (o->script && !o->n_eos)
         return err_set(e, ERR_ARG, "a scripted answer needs a token that ends it");
     for (size_t i = 0; o->script && i < o->n_script; i++)
@@ -56,6 +56,7 @@ int answer_init(struct answer *a, const struct answer_opts *o, const struct toke
                           .window = o->window,
                           .n_eos = o->n_eos,
                           .n_script = o->n_script,
+                          .matcher = o->matcher,
                           .logprobs = o->logprobs || o->n_top > 0 };
     int rc = check_opts(o, tok, n_vocab, e);
     if (!rc)
@@ -81,6 +82,8 @@ int answer_init(struct answer *a, const struct answer_opts *o, const struct toke
 void answer_deinit(struct answer *a)
 {
     sampler_free(a->sampler);
+    if (a->matcher)
+        matcher_free(a->matcher);
     stop_deinit(&a->stop);
     repeat_deinit(&a->repeat);
     mem_free(a->eos);
@@ -134,19 +137,61 @@ static void end_behind(struct answer *a, enum answer_finish why)
     a->failed |= a->piece.failed;
 }
 
+/* A token that the grammar allows; -1: there is none. */
+static int32_t choose_allowed(struct answer *a, const float *logits, double *logprob)
+{
+    int32_t id = matcher_forced(a->matcher);
+    if (id >= 0)
+        sampler_take(a->sampler, id, logits, logprob);
+    else
+        id = sampler_next_of(a->sampler, logits, matcher_mask(a->matcher), logprob);
+    return id >= 0 && matcher_accept(a->matcher, id) ? id : -1;
+}
+
 static int32_t choose(struct answer *a, const float *logits)
 {
     double *logprob = a->logprobs ? &a->logprob : NULL;
     if (!a->script)
-        return sampler_next(a->sampler, logits, logprob);
+        return a->matcher ? choose_allowed(a, logits, logprob) : sampler_next(a->sampler, logits, logprob);
     int32_t id = a->ids.n < a->n_script ? a->script[a->ids.n] : a->eos[0];
     sampler_take(a->sampler, id, logits, logprob);
     return id;
 }
 
+int answer_guess(struct answer *a, int32_t *ids, int n, int max, int *n_forced)
+{
+    *n_forced = 0;
+    if (!a->matcher || a->script)
+        return n;
+    int k = 0;
+    for (; k < max; k++) {
+        int32_t id = matcher_forced(a->matcher);
+        if (id < 0 || is_eos(a, id) || !matcher_accept(a->matcher, id))
+            break;
+        /* Behind a token that was guessed wrong the rest of the guess says nothing. */
+        n = k < n && ids[k] != id ? k : n;
+        ids[k] = id;
+    }
+    *n_forced = k;
+    while (k < n && !is_eos(a, ids[k]) && matcher_accept(a->matcher, ids[k]))
+        k++;
+    matcher_rollback(a->matcher, (size_t)k);
+    return k;
+}
+
+int answer_error(const struct answer *a, struct err *e)
+{
+    if (a->refused)
+        return err_set(e, ERR_LIMIT, "the answer's grammar allows nothing behind its %zu tokens, not even an end",
+                       a->ids.n);
+    return err_set(e, ERR_NOMEM, "no memory for the answer's text");
+}
+
 /* What ends the answer behind its last token, if nothing else did. */
 static enum answer_finish limit_reached(struct answer *a)
 {
+    if (a->matcher && !a->script && matcher_must_end(a->matcher))
+        return ANSWER_EOS;
     if (a->max_tokens && a->ids.n >= a->max_tokens)
         return ANSWER_LENGTH;
     if (a->window && a->ids.n >= a->window)
@@ -157,6 +202,10 @@ static enum answer_finish limit_reached(struct answer *a)
 int32_t answer_next(struct answer *a, const float *logits)
 {
     int32_t id = choose(a, logits);
+    if (id < 0) {
+        a->failed = a->refused = true;
+        return id;
+    }
     if (a->n_top)
         sampler_top(a->sampler, a->top, a->n_top);
     if (is_eos(a, id) && (!a->script || a->ids.n >= a->n_script)) {

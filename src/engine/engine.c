@@ -265,7 +265,8 @@ void engine_close(struct engine *g)
 
 /* --- what other threads call --------------------------------------------------------------------------------------------------- */
 
-static int check_request(const struct engine *g, const struct engine_request *r, struct err *e)
+/* *max_tokens: of the answer, as far as the context has room. */
+static int check_request(const struct engine *g, const struct engine_request *r, size_t *max_tokens, struct err *e)
 {
     int n_vocab = model_config(g->model)->n_vocab;
     if (!r->n_prompt)
@@ -276,21 +277,22 @@ static int check_request(const struct engine *g, const struct engine_request *r,
         if (r->prompt[i] < 0 || r->prompt[i] >= n_vocab)
             return err_set(e, ERR_ARG, "token id %d of the prompt is not in the vocabulary of %d", (int)r->prompt[i],
                            n_vocab);
-    return 0;
+    /* The last token of an answer is drawn and never computed: it needs no place in the context. */
+    size_t room = g->n_ctx - r->n_prompt + 1;
+    *max_tokens = r->answer.max_tokens ? MIN(r->answer.max_tokens, room) : room;
+    return batch_fits(&g->batch, r->n_prompt, *max_tokens, e);
 }
 
 int engine_submit(struct engine *g, struct request **out, const struct engine_request *r, struct err *e)
 {
     *out = NULL;
-    int rc = check_request(g, r, e);
-    if (rc)
+    size_t max_tokens = 0;
+    int rc = check_request(g, r, &max_tokens, e);
+    if (rc) {
+        if (r->matcher)
+            matcher_free(r->matcher);
         return rc;
-    /* The last token of an answer is drawn and never computed: it needs no place in the context. */
-    size_t room = g->n_ctx - r->n_prompt + 1;
-    size_t max_tokens = r->answer.max_tokens ? MIN(r->answer.max_tokens, room) : room;
-    rc = batch_fits(&g->batch, r->n_prompt, max_tokens, e);
-    if (rc)
-        return rc;
+    }
     rc = request_new(out, g, r, max_tokens, g->tok, model_config(g->model)->n_vocab, g->scratch, g->o.max_events, e);
     if (rc)
         return rc;

@@ -110,7 +110,7 @@ int generate(struct generate_result *out, struct seq *s, const struct tokenizer 
     if (!rc)
         rc = decode(&r, e);
     if (!rc && r.answer.failed)
-        rc = err_set(e, ERR_NOMEM, "no memory for the answer's text");
+        rc = answer_error(&r.answer, e);
     if (!rc) {
         out->finish = r.answer.finish;
         out->stop = r.answer.stop.hit;

@@ -44,19 +44,21 @@ static int make(struct request *r, const struct engine_request *q, const struct 
                 struct sampler_scratch *scratch, size_t max_events, struct err *e)
 {
     int rc = copy_inputs(r, q, e);
-    if (rc)
-        return rc;
     r->most = max_events + 1;
     r->cap = MIN(r->most, QUEUE_FIRST);
-    r->queue = mem_try_calloc(r->cap, sizeof *r->queue);
-    if (!r->queue)
-        return err_set(e, ERR_NOMEM, "no memory for a queue of %zu events", r->cap);
+    r->queue = rc ? NULL : mem_try_calloc(r->cap, sizeof *r->queue);
+    if (!r->queue) {
+        if (q->matcher)
+            matcher_free(q->matcher);
+        return rc ? rc : err_set(e, ERR_NOMEM, "no memory for a queue of %zu events", r->cap);
+    }
     struct answer_opts o = q->answer;
     o.sampling.bias = r->bias;
     o.window = r->n_new;
     o.scratch = scratch;
     o.script = q->script;
     o.n_script = q->n_script;
+    o.matcher = q->matcher;
     return answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
 }
 

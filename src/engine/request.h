@@ -25,6 +25,7 @@ struct request_event {
 /* What a guess of the next tokens was made of, from plan to commit. */
 struct request_guess {
     int n, match;
+    int n_forced; /* the first of them are not guessed: the answer's grammar allows nothing else */
     int32_t ids[DRAFT_MAX];
 };
 
@@ -62,7 +63,7 @@ struct request {
     struct request_event current; /* of the asking thread: what request_next gave out last */
 };
 
-/* Copies *r. `max_tokens`: of the answer, as far as the context allows. */
+/* Copies *r, but takes its matcher over, also on failure. `max_tokens`: of the answer, as far as the context allows. */
 MUST_CHECK int request_new(struct request **out, struct engine *g, const struct engine_request *r, size_t max_tokens,
                            const struct tokenizer *tok, int n_vocab, struct sampler_scratch *scratch, size_t max_events,
                            struct err *e);

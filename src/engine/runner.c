@@ -197,10 +197,10 @@ static void fail(struct runner *r, struct request *q, const struct err *e)
     finish(r, q, &ev);
 }
 
-static void fail_nomem(struct runner *r, struct request *q)
+static void fail_answer(struct runner *r, struct request *q)
 {
     struct err e = ERR_INIT;
-    err_set(&e, ERR_NOMEM, "no memory for the answer's text");
+    answer_error(&q->answer, &e);
     fail(r, q, &e);
 }
 
@@ -293,8 +293,10 @@ static void make_guesses(struct runner *r)
             continue;
         draft_update(q->draft, q->seq->ids.v, q->seq->ids.n);
         g->n = draft_guess(q->draft, g->ids, DRAFT_MAX, &g->match);
+        g->n = answer_guess(&q->answer, g->ids, g->n, DRAFT_MAX, &g->n_forced);
+        /* What the grammar forces is certain to be right, and always pays. */
         if (!r->o.engine.draft_always)
-            g->n = MIN(g->n, cost_guess_worth(r->cost, g->match, g->n, n_other));
+            g->n = MAX(g->n_forced, MIN(g->n, cost_guess_worth(r->cost, g->match, g->n, n_other)));
         batch_want_draft(q->seq, g->n);
     }
 }
@@ -350,7 +352,8 @@ static void draw_part(struct runner *r, const struct batch_part *p, const float 
             break;
     }
     if (p->n_draft) {
-        cost_guess(r->cost, q->guess.match, p->n_draft, n_right);
+        if (!q->guess.n_forced)
+            cost_guess(r->cost, q->guess.match, p->n_draft, n_right);
         q->figures.n_drafted += (size_t)p->n_draft;
         q->figures.n_accepted += (size_t)n_right;
         r->stats.drafted_tokens += (uint64_t)p->n_draft;
@@ -388,7 +391,7 @@ static void conclude(struct runner *r, struct desk *d, int64_t ns)
         draw_part(r, p, logits);
         logits += (size_t)(p->n_draft + 1) * (size_t)r->n_vocab;
         if (q->answer.failed)
-            fail_nomem(r, q);
+            fail_answer(r, q);
         else if (q->answer.finish != ANSWER_OPEN)
             finish_answer(r, q);
     }

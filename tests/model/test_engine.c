@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/engine.h"
+#include "text/grammar.h"
 
 #define MODEL "models/octet-mini"
 
@@ -606,6 +607,84 @@ static void a_scripted_answer_ends_as_it_is_written(void **state)
     ids_deinit(&script);
 }
 
+/* "yes" or "no", then what leaves no choice, then up to twenty letters and spaces, then a full stop. */
+static bool is_of_grammar(struct str s)
+{
+    static const struct str begins[] = { { "yes, because it is ", 19 }, { "no, because it is ", 18 } };
+    struct str rest = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+        if (str_starts(s, begins[i]))
+            rest = str_sub(s, begins[i].n, s.n);
+    if (rest.n < 2 || rest.n > 21 || rest.p[rest.n - 1] != '.')
+        return false;
+    for (size_t i = 0; i + 1 < rest.n; i++)
+        if (!((rest.p[i] >= 'a' && rest.p[i] <= 'z') || rest.p[i] == ' '))
+            return false;
+    return true;
+}
+
+/* One grammar, many answers at once, with guesses and without: all keep to it, and both give the same. */
+static void answers_keep_to_their_grammar(void **state)
+{
+    (void)state;
+    enum { N = 8 };
+    struct err e = ERR_INIT;
+    struct grammar *grammar;
+    struct token_trie *trie;
+    struct outcome o[2][N];
+    const int32_t eos = tokenizer_find_added(world.tok, STR("<|im_end|>"));
+    memset(o, 0, sizeof o);
+    if (grammar_regex(&grammar, STR("(yes|no), because it is [a-z ]{1,20}\\."), &e) ||
+        token_trie_new(&trie, world.tok, &eos, 1, &e))
+        fail_msg("%s", e.msg);
+    for (int guesses = 0; guesses < 2; guesses++) {
+        struct request *r[N];
+        struct engine *g = open_engine(&(struct engine_opts){ .no_draft = !guesses, .draft_always = guesses });
+        for (int i = 0; i < N; i++) {
+            struct engine_request q = ask(i);
+            assert_int_equal(matcher_new(&q.matcher, grammar, trie, &e), 0);
+            q.answer.eos = &eos;
+            q.answer.n_eos = 1;
+            q.answer.n_stop = 0;
+            q.answer.max_tokens = 100;
+            if (engine_submit(g, &r[i], &q, &e))
+                fail_msg("%s", e.msg);
+        }
+        size_t n_step = 0, n_token = 0;
+        for (int i = 0; i < N; i++) {
+            struct outcome *x = &o[guesses][i];
+            finish(x, r[i]);
+            assert_int_equal(x->finish, ANSWER_EOS);
+            if (!is_of_grammar(buf_view(&x->text)))
+                fail_msg("\"%.*s\" is not of the grammar", (int)x->text.n, x->text.p);
+            n_step += x->figures.n_step;
+            n_token += x->figures.n_token;
+            if (guesses)
+                assert_equal(x, &o[0][i], i);
+        }
+        /* What the grammar forces takes no steps of its own. */
+        if (guesses)
+            assert_true(n_step + 3 * N < n_token);
+        engine_close(g);
+    }
+    /* It is freed also where the request is refused. */
+    struct engine *g = open_engine(&(struct engine_opts){ .n_ctx = 300 });
+    struct request *none;
+    for (int i = 0; i < 2; i++) {
+        struct engine_request q = ask(11);
+        err_clear(&e);
+        assert_int_equal(matcher_new(&q.matcher, grammar, trie, &e), 0);
+        q.n_prompt = i ? 5 : q.n_prompt;
+        q.answer.sampling.top_p = i ? 7 : 1;
+        assert_int_equal(engine_submit(g, &none, &q, &e), i ? ERR_ARG : ERR_LIMIT);
+    }
+    engine_close(g);
+    for (int i = 0; i < 2 * N; i++)
+        outcome_deinit(&o[i / N][i % N]);
+    grammar_release(grammar);
+    token_trie_free(trie);
+}
+
 /* A chunk of thousands of tokens is given up at one of its pauses: nothing of it counts as computed, though a step was begun. The moment of
  * the cancel is not ours to choose, so several are tried. */
 static void a_cancel_is_seen_within_a_chunk(void **state)
@@ -958,6 +1037,7 @@ int main(void)
         cmocka_unit_test_setup(requests_beyond_the_queue_are_refused, use_int8),
         cmocka_unit_test_setup(a_request_knows_at_once_what_is_cached, use_int8),
         cmocka_unit_test_setup(a_scripted_answer_ends_as_it_is_written, use_int8),
+        cmocka_unit_test_setup(answers_keep_to_their_grammar, use_int8),
         cmocka_unit_test_setup(a_cancel_is_seen_within_a_chunk, use_int8),
         cmocka_unit_test_setup(memory_may_run_out_anywhere, use_int8),
         cmocka_unit_test_setup(a_full_queue_ends_its_request, use_int8),
