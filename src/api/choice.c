@@ -155,6 +155,7 @@ static enum writer_finish finish_of(const struct choice *c, enum answer_finish w
     case ANSWER_STOP:
         return calls ? WRITER_CALLS : WRITER_STOP_SEQ;
     case ANSWER_LENGTH:
+        return c->o.to_the_end ? WRITER_WINDOW : WRITER_LENGTH;
     case ANSWER_REPEAT:
         return WRITER_LENGTH;
     case ANSWER_WINDOW:

@@ -31,6 +31,7 @@ struct choice_opts {
     const struct tokenizer *tok;
     struct writer *writer;
     bool opens_think;
+    bool to_the_end; /* its limit of tokens is the context's, not the client's */
 };
 
 /* A call as the client gets it. */

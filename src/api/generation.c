@@ -165,7 +165,7 @@ static int submit(struct generation *g, size_t i, uint64_t seed, struct api_erro
                     .n_eos = r->ignore_eos ? 0 : g->s->n_eos,
                     .stops = r->stops,
                     .n_stop = r->n_stop,
-                    .max_tokens = r->max_tokens && r->max_tokens <= room ? r->max_tokens : 0,
+                    .max_tokens = r->max_tokens && r->max_tokens <= room ? r->max_tokens : room,
                     .logprobs = r->logprobs,
                     .n_top = r->top_logprobs },
         .progress = r->progress && r->stream,
@@ -211,6 +211,7 @@ static int open_choices(struct generation *g, struct api_error *x)
     size_t n = g->n_prompt_text * (size_t)g->r.n;
     g->choice = xcalloc(n, sizeof *g->choice);
     for (size_t i = 0; i < n; i++) {
+        const struct prompt *p = &g->prompt[i / (size_t)g->r.n];
         const struct choice_opts o = {
             .index = (int)i,
             .request = &g->r,
@@ -218,7 +219,8 @@ static int open_choices(struct generation *g, struct api_error *x)
             .tools = reads_tools(g) ? &g->tools : NULL,
             .tok = g->s->o.tok,
             .writer = g->writer,
-            .opens_think = g->prompt[i / (size_t)g->r.n].opens_think,
+            .opens_think = p->opens_think,
+            .to_the_end = !g->r.max_tokens || g->r.max_tokens > g->s->context - p->ids.n,
         };
         if (choice_init(&g->choice[i], &o, &e))
             return fail_from(x, &e, NULL);
@@ -477,8 +479,9 @@ static bool may_pass(const struct err *e)
 
 static enum generation_state on_failure(struct generation *g, const struct err *e, struct buf *out, struct api_error *x)
 {
-    log_warn("%.*s: %s", (int)g->request_id.n, g->request_id.p, e->msg);
-    g->cut = true;
+    g->cut = !atomic_load(&g->abandoned);
+    if (g->cut)
+        log_warn("%.*s: %s", (int)g->request_id.n, g->request_id.p, e->msg);
     if (g->r.stream && may_pass(e))
         return GENERATION_CUT;
     api_error_from(x, e, NULL);
@@ -527,7 +530,7 @@ static enum generation_state pump(struct generation *g, struct buf *out, int tim
         take_all(g, out);
         enum generation_state state = round_of(g, out, x);
         int64_t now = clock_ns();
-        if (state != GENERATION_MORE || (g->r.stream && out->n) || atomic_load(&g->abandoned))
+        if (state != GENERATION_MORE || (g->r.stream && out->n))
             return state;
         if (g->r.stream && now - g->bytes_ns >= keepalive_ns) {
             writer_keepalive(g->writer, out);
