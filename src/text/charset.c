@@ -162,20 +162,20 @@ static struct run {
     uint32_t lo, hi;
     int category;
 } * runs;
-static size_t n_runs, cap_runs;
-static bool runs_failed;
+static size_t n_runs;
 
 static void find_runs(void)
 {
+    size_t cap = 0;
     for (uint32_t c = 0; c <= CHARSET_LAST; c++) {
         int cat = (int)utf8proc_category((utf8proc_int32_t)c);
         if (n_runs && runs[n_runs - 1].category == cat) {
             runs[n_runs - 1].hi = c;
             continue;
         }
-        if (!grow(&runs, &cap_runs, n_runs + 1, sizeof *runs)) {
-            runs_failed = true;
-            return;
+        if (n_runs == cap) {
+            cap = cap ? cap * 2 : 4096;
+            runs = xrealloc(runs, cap * sizeof *runs);
         }
         runs[n_runs++] = (struct run){ c, c, cat };
     }
@@ -212,7 +212,6 @@ bool charset_add_property(struct charset *s, struct str name)
     if (!bits)
         return false;
     pthread_once(&runs_once, find_runs);
-    s->failed |= runs_failed;
     struct charset out = { 0 };
     for (size_t i = 0; i < n_runs; i++)
         if (bits >> runs[i].category & 1)

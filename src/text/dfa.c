@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "text/grow.h"
 
-enum { TICKS = 256, MERGE_WORK = 4000000 };
+enum { TICKS = 256, MERGE_WORK = 1000000 };
 
 int work_states(struct work *w, size_t n, struct err *e)
 {
@@ -280,14 +280,17 @@ static int keep_parts(struct dfa *d, const uint8_t *live, const uint32_t *part, 
     return 0;
 }
 
-int dfa_finish(struct dfa *d, struct work *w, struct err *e)
+static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
 {
     uint8_t *live = mem_try_calloc(d->n, 1);
-    uint32_t *part = mem_try_calloc(d->n, sizeof *part), n_part = 0;
+    uint32_t *part = mem_try_calloc(d->n, sizeof *part), n_part;
     int code = live && part ? 0 : no_memory(e);
     if (!code)
         code = find_live(d, live, e);
-    if (!code)
+    n_part = d->n;
+    for (uint32_t s = 0; s < d->n && part; s++)
+        part[s] = s;
+    if (!code && merge)
         code = find_parts(d, live, part, &n_part, e);
     if (!code)
         code = keep_parts(d, live, part, n_part, w, e);
@@ -298,6 +301,36 @@ int dfa_finish(struct dfa *d, struct work *w, struct err *e)
     mem_free(live);
     mem_free(part);
     return code;
+}
+
+int dfa_finish(struct dfa *d, struct work *w, struct err *e)
+{
+    return finish(d, true, w, e);
+}
+
+int dfa_chain(struct dfa *d, const struct dfa *one, size_t min, size_t max, struct work *w, struct err *e)
+{
+    /* Link i is a copy of `one` but for its accepting states, which are the next link's start. The last link may follow itself. */
+    size_t inner = one->n - 1, n_link = max == SIZE_MAX ? min + 1 : max, n;
+    *d = (struct dfa){ 0 };
+    if (!mem_mul(n_link, inner, &n) || n > INT32_MAX - 2)
+        return err_set(e, ERR_LIMIT, "a count of %zu", n_link);
+    int code = dfa_init(d, n + 2, one->n_class, w, e);
+    if (code)
+        return code;
+    memcpy(d->class_of, one->class_of, sizeof d->class_of);
+    for (size_t i = 0; i < n_link; i++) {
+        size_t first = i * inner, then = i + 1 < n_link || max != SIZE_MAX ? first + inner : first;
+        for (size_t s = 1; s < one->n; s++)
+            for (size_t c = 0; c < one->n_class; c++) {
+                uint32_t to = one->next[s * one->n_class + c];
+                bool end = one->flags[to] & DFA_ACCEPT;
+                d->next[(first + s) * one->n_class + c] = to == 0 ? 0 : (uint32_t)(end ? then + 1 : first + to);
+            }
+    }
+    for (size_t i = min; i <= (max == SIZE_MAX ? min : max); i++)
+        d->flags[i * inner + 1] = DFA_ACCEPT;
+    return finish(d, false, w, e); /* equal states would have been equal in `one` */
 }
 
 /* Pairs of states found so far, hashed. */

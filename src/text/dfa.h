@@ -58,6 +58,8 @@ MUST_CHECK int dfa_finish(struct dfa *d, struct work *w, struct err *e);
 MUST_CHECK int dfa_literal(struct dfa *d, struct str text, struct work *w, struct err *e);
 /* Bytes without `stop`; `with`: that end with its first occurrence. */
 MUST_CHECK int dfa_until(struct dfa *d, struct str stop, bool with, struct work *w, struct err *e);
+/* min to max (SIZE_MAX: no bound) texts of `one` in a row. No text of `one` may begin another. */
+MUST_CHECK int dfa_chain(struct dfa *d, const struct dfa *one, size_t min, size_t max, struct work *w, struct err *e);
 /* What both have, or with `minus` what a has and b has not. */
 MUST_CHECK int dfa_product(struct dfa *d, const struct dfa *a, const struct dfa *b, bool minus, struct work *w,
                            struct err *e);

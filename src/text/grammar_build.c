@@ -97,7 +97,9 @@ static bool known(struct grammar_build *b, char kind, struct str text, size_t x,
     buf_add(&b->key, &x, sizeof x);
     buf_add(&b->key, &y, sizeof y);
     buf_str(&b->key, text);
-    if (buf_check(&b->key, "a terminal", &b->e) || !map_get(&b->known, buf_view(&b->key), &v))
+    if (b->key.failed)
+        err_set(&b->e, ERR_NOMEM, "no memory for the grammar");
+    if (b->e.code || !map_get(&b->known, buf_view(&b->key), &v))
         return false;
     *node = (int)v;
     return true;

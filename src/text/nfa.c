@@ -130,6 +130,12 @@ static bool meets(const struct charset *set, size_t at, uint32_t base, uint32_t 
     return at < set->n && set->v[at].lo < base + width && set->v[at].hi >= base;
 }
 
+/* All of [base, base + width) is in the set. */
+static bool covers(const struct charset *set, size_t at, uint32_t base, uint32_t width)
+{
+    return at < set->n && set->v[at].lo <= base && set->v[at].hi >= base + width - 1;
+}
+
 /* The last `levels` UTF-8 bytes of the characters in [base, base + 64^levels). */
 static int32_t utf8_tail(struct nfa *n, struct spelling *s, const struct charset *set, size_t at, uint32_t base,
                          int levels)
@@ -140,11 +146,17 @@ static int32_t utf8_tail(struct nfa *n, struct spelling *s, const struct charset
         return NO_NODE;
     if (!levels)
         return END_NODE;
+    bool all = covers(set, at, base, width);
+    if (all && s->all_utf8[levels])
+        return s->all_utf8[levels];
     struct nfa_edge v[WINDOW_MAX];
     size_t count = 0;
     for (uint32_t d = 0; d < 64; d++)
         count = add_edge(v, count, (uint8_t)(0x80 + d), utf8_tail(n, s, set, at, base + d * (width / 64), levels - 1));
-    return spelling_node(n, s, v, count);
+    int32_t node = spelling_node(n, s, v, count);
+    if (all && node > 0)
+        s->all_utf8[levels] = node;
+    return node;
 }
 
 /* Appends the edges of the UTF-8 spelling of a set. */
@@ -170,44 +182,56 @@ static size_t utf8_edges(struct nfa *n, struct spelling *s, const struct charset
     return count;
 }
 
-/* `levels` hexadecimal digits of the numbers in [base, base + 16^levels); `end` follows. */
+/* `levels` hexadecimal digits of the numbers in [base, base + 16^levels). */
 static int32_t hex_tail(struct nfa *n, struct spelling *s, const struct charset *set, size_t at, uint32_t base,
-                        int levels, int32_t end)
+                        int levels)
 {
     at = skip_below(set, at, base);
     uint32_t width = 1U << (4 * levels);
     if (!meets(set, at, base, width))
         return NO_NODE;
     if (!levels)
-        return end;
+        return END_NODE;
+    bool all = covers(set, at, base, width);
+    if (all && s->all_hex[levels])
+        return s->all_hex[levels];
     int32_t to[16];
     struct nfa_edge v[WINDOW_MAX];
     size_t count = 0;
     for (uint32_t d = 0; d < 16; d++)
-        to[d] = hex_tail(n, s, set, at, base + d * (width / 16), levels - 1, end);
+        to[d] = hex_tail(n, s, set, at, base + d * (width / 16), levels - 1);
     for (uint32_t d = 0; d < 10; d++)
         count = add_edge(v, count, (uint8_t)('0' + d), to[d]);
     for (uint32_t d = 10; d < 16; d++)
         count = add_edge(v, count, (uint8_t)('A' + d - 10), to[d]);
     for (uint32_t d = 10; d < 16; d++)
         count = add_edge(v, count, (uint8_t)('a' + d - 10), to[d]);
-    return spelling_node(n, s, v, count);
+    int32_t node = spelling_node(n, s, v, count);
+    if (all && node > 0)
+        s->all_hex[levels] = node;
+    return node;
 }
 
 /* \uXXXX behind the "\u" of a leading half, for characters [base, base + 0x400). */
 static int32_t low_half(struct nfa *n, struct spelling *s, const struct charset *set, uint32_t base)
 {
     struct charset low = { 0 };
+    bool all = covers(set, skip_below(set, 0, base), base, 0x400);
+    if (all && s->all_low)
+        return s->all_low;
     for (size_t i = skip_below(set, 0, base); meets(set, i, base, 0x400); i++)
         charset_add(&low, 0xDC00 + MAX(set->v[i].lo, base) - base, 0xDC00 + MIN(set->v[i].hi, base + 0x3FF) - base);
-    int32_t digits = hex_tail(n, s, &low, 0, 0, 4, END_NODE);
+    int32_t digits = hex_tail(n, s, &low, 0, 0, 4);
     if (low.failed)
         no_memory(n);
     charset_deinit(&low);
     if (digits == NO_NODE)
         return NO_NODE;
     int32_t u = spelling_node(n, s, &(struct nfa_edge){ 'u', 'u', digits }, 1);
-    return u == NO_NODE ? u : spelling_node(n, s, &(struct nfa_edge){ '\\', '\\', u }, 1);
+    int32_t node = u == NO_NODE ? u : spelling_node(n, s, &(struct nfa_edge){ '\\', '\\', u }, 1);
+    if (all && node > 0)
+        s->all_low = node;
+    return node;
 }
 
 /* The four digits behind "\u": one 16-bit unit, or the leading half of a pair. `prefix` of `levels` digits was read. */
@@ -217,7 +241,7 @@ static int32_t units(struct nfa *n, struct spelling *s, const struct charset *se
     uint32_t width = 1U << (4 * levels);
     bool in_high = pairs && base < 0xDC00 && base + width > 0xD800;
     if (!in_high)
-        return hex_tail(n, s, set, 0, base, levels, END_NODE);
+        return hex_tail(n, s, set, 0, base, levels);
     if (!levels)
         return low_half(n, s, set, 0x10000 + ((base - 0xD800) << 10));
     int32_t to[16];
@@ -332,6 +356,9 @@ struct subsets {
     uint32_t stamp;
     int32_t *stack; /* owned */
     size_t cap_stack;
+    int32_t *targets; /* owned */
+    size_t n_target, cap_target;
+    uint32_t *set_of; /* owned: 1 + the set that an NFA state alone leads to; 0: not known */
     uint8_t class_of[256], byte_of[256];
     size_t n_class;
     uint32_t *next; /* owned */
@@ -469,25 +496,49 @@ static int take_set(struct subsets *s, uint32_t *out)
     return 0;
 }
 
+/* The states that class c leads to from set i, each once. */
+static int collect_targets(struct subsets *s, size_t i, size_t c)
+{
+    uint8_t byte = s->byte_of[c];
+    s->stamp++;
+    s->n_target = 0;
+    for (size_t k = s->first[i]; k < s->first[i + 1]; k++) {
+        const struct nfa_state x = s->n->states[s->items[k]];
+        for (int32_t j = x.a; x.kind == NFA_BYTES && j < x.a + x.b; j++) {
+            const struct nfa_edge *edge = &s->n->edges[j];
+            if (byte < edge->lo || byte > edge->hi || s->mark[edge->to] == s->stamp)
+                continue;
+            s->mark[edge->to] = s->stamp;
+            if (!grow(&s->targets, &s->cap_target, s->n_target + 1, sizeof *s->targets))
+                return no_memory(s->n);
+            s->targets[s->n_target++] = edge->to;
+        }
+    }
+    return s->n->code = work_tick(s->n->w, s->n->e);
+}
+
 static int subset_row(struct subsets *s, size_t i)
 {
     if (!grow(&s->next, &s->cap_next, (i + 1) * s->n_class, sizeof *s->next))
         return no_memory(s->n);
     for (size_t c = 0; c < s->n_class; c++) {
-        s->stamp++;
-        for (size_t k = s->first[i]; k < s->first[i + 1]; k++) {
-            const struct nfa_state x = s->n->states[s->items[k]];
-            for (int32_t j = x.a; x.kind == NFA_BYTES && j < x.a + x.b; j++) {
-                const struct nfa_edge *edge = &s->n->edges[j];
-                if (s->byte_of[c] >= edge->lo && s->byte_of[c] <= edge->hi && closure(s, edge->to, false))
-                    return s->n->code;
-            }
-            if ((s->n->code = work_tick(s->n->w, s->n->e)))
-                return s->n->code;
-        }
         uint32_t to = 0;
-        if (s->n_item > s->first[s->count] && take_set(s, &to))
+        if (collect_targets(s, i, c))
             return s->n->code;
+        /* Most often it is one state, and often the same. */
+        bool single = s->n_target == 1;
+        if (single && s->set_of[s->targets[0]]) {
+            to = s->set_of[s->targets[0]] - 1;
+        } else if (s->n_target) {
+            s->stamp++;
+            for (size_t k = 0; k < s->n_target; k++)
+                if (closure(s, s->targets[k], false))
+                    return s->n->code;
+            if (s->n_item > s->first[s->count] && take_set(s, &to))
+                return s->n->code;
+            if (single)
+                s->set_of[s->targets[0]] = to + 1;
+        }
         s->next[i * s->n_class + c] = to;
     }
     return 0;
@@ -500,7 +551,8 @@ static int subsets_find(struct subsets *s, int32_t start)
     uint32_t number;
     find_classes(s);
     s->mark = mem_try_calloc(n->n, sizeof *s->mark);
-    if (!s->mark || !grow(&s->first, &s->cap_first, 2, sizeof *s->first) ||
+    s->set_of = mem_try_calloc(n->n, sizeof *s->set_of);
+    if (!s->mark || !s->set_of || !grow(&s->first, &s->cap_first, 2, sizeof *s->first) ||
         !grow(&s->items, &s->cap_item, 1, sizeof *s->items))
         return no_memory(n);
     s->first[0] = 0;
@@ -540,6 +592,8 @@ int nfa_determine(struct nfa *n, int32_t start, struct dfa *out)
     mem_free(s.slots);
     mem_free(s.mark);
     mem_free(s.stack);
+    mem_free(s.targets);
+    mem_free(s.set_of);
     mem_free(s.next);
     mem_free(s.accept);
     if (n->code) {

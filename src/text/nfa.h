@@ -40,6 +40,8 @@ struct spelling {
     struct nfa_edge *edges; /* owned */
     size_t n_edge, cap_edge;
     uint32_t root;
+    int32_t all_utf8[4], all_hex[5],
+        all_low; /* nodes of every tail of n bytes, n digits, of every trailing half; 0: none yet */
 };
 
 struct nfa {

@@ -315,33 +315,6 @@ static int parse_group(struct parser *p)
     return x;
 }
 
-static int parse_atom(struct parser *p)
-{
-    struct charset s = { 0 };
-    if (take(p, "("))
-        return parse_group(p);
-    if (take(p, "["))
-        return parse_set(p);
-    if (take(p, "\\"))
-        return parse_escape(p);
-    if (take(p, "^"))
-        return make(p, (struct node){ .kind = NODE_BEGIN });
-    if (take(p, "$"))
-        return make(p, (struct node){ .kind = NODE_END });
-    if (next_is(p, "*") || next_is(p, "+") || next_is(p, "?"))
-        return fail(p, ERR_FORMAT, "nothing to repeat");
-    if (take(p, ".")) {
-        charset_add(&s, '\n', '\n');
-        charset_add(&s, '\r', '\r');
-        charset_add(&s, 0x2028, 0x2029);
-        charset_negate(&s);
-    } else {
-        uint32_t c = take_char(p);
-        charset_add(&s, c, c);
-    }
-    return make_set(p, &s);
-}
-
 /* A number in a quantifier; -1: none. */
 static int take_count(struct parser *p)
 {
@@ -381,6 +354,34 @@ static bool take_quantifier(struct parser *p, int *min, int *max)
     }
     take(p, "?");
     return true;
+}
+
+static int parse_atom(struct parser *p)
+{
+    struct charset s = { 0 };
+    int min, max;
+    if (take_quantifier(p, &min, &max))
+        return fail(p, ERR_FORMAT, "nothing to repeat");
+    if (take(p, "("))
+        return parse_group(p);
+    if (take(p, "["))
+        return parse_set(p);
+    if (take(p, "\\"))
+        return parse_escape(p);
+    if (take(p, "^"))
+        return make(p, (struct node){ .kind = NODE_BEGIN });
+    if (take(p, "$"))
+        return make(p, (struct node){ .kind = NODE_END });
+    if (take(p, ".")) {
+        charset_add(&s, '\n', '\n');
+        charset_add(&s, '\r', '\r');
+        charset_add(&s, 0x2028, 0x2029);
+        charset_negate(&s);
+    } else {
+        uint32_t c = take_char(p);
+        charset_add(&s, c, c);
+    }
+    return make_set(p, &s);
 }
 
 static int parse_cat(struct parser *p)
@@ -491,24 +492,20 @@ int pattern_compile(struct dfa *out, struct str pattern, unsigned flags, struct 
 int pattern_chars(struct dfa *out, size_t min, size_t max, bool json, struct work *w, struct err *e)
 {
     struct nfa n;
+    struct dfa one;
     struct charset all = { 0 };
     *out = (struct dfa){ 0 };
     nfa_init(&n, json, w, e);
     charset_negate(&all);
-    int32_t end = nfa_match(&n), s = end;
     if (max == SIZE_MAX && json && min == 0)
         charset_add(&all, 0xD800, 0xDFFF); /* readers take half a pair for a character, and here nothing is counted */
     charset_norm(&all);
-    if (max == SIZE_MAX) {
-        s = nfa_split(&n, -1, end);
-        nfa_set_split(&n, s, nfa_chars(&n, &all, s));
-    }
-    for (size_t i = min; i < max && max != SIZE_MAX && !n.code; i++)
-        s = nfa_split(&n, nfa_chars(&n, &all, s), end);
-    for (size_t i = 0; i < min && !n.code; i++)
-        s = nfa_chars(&n, &all, s);
+    int32_t end = nfa_match(&n);
+    int code = nfa_determine(&n, nfa_chars(&n, &all, end), &one);
     charset_deinit(&all);
-    int code = nfa_determine(&n, s, out);
     nfa_deinit(&n);
+    if (!code)
+        code = dfa_chain(out, &one, min, max, w, e);
+    dfa_deinit(&one);
     return code;
 }
