@@ -219,10 +219,33 @@ static bool is_text_parts(const struct json *v)
     return true;
 }
 
+/* Parts of a result; what is neither an object nor a string among them becomes its JSON text. */
+static int read_result_parts(struct reader *rd, const struct json *parts, const char *at, struct buf *out)
+{
+    char path[READ_PATH_BYTES];
+    struct buf all = { .limit = out->limit };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < json_len(parts); i++) {
+        const struct json *part = json_at(parts, i);
+        if (!part || json_type(part) == JSON_OBJECT || json_type(part) == JSON_STRING) {
+            rc = read_part(rd, part, read_path(path, "%s[%zu]", at, i), "\n", &all);
+            continue;
+        }
+        if (all.n)
+            buf_char(&all, '\n');
+        json_write(&all, part);
+    }
+    if (rc == 0)
+        buf_str(out, buf_view(&all));
+    out->failed |= all.failed;
+    buf_deinit(&all);
+    return rc;
+}
+
 int read_result_content(struct reader *rd, const struct json *v, const char *at, struct buf *out)
 {
     if (json_type(v) == JSON_ARRAY)
-        return read_parts(rd, v, at, "\n", out);
+        return read_result_parts(rd, v, at, out);
     if (json_type(v) != JSON_STRING) {
         if (v)
             json_write(out, v);

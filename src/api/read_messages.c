@@ -251,17 +251,17 @@ static int read_choice(struct reader *rd)
     return 0;
 }
 
+/* The format stands in output_config; older clients have it in output_format. */
 static int read_output(struct reader *rd)
 {
-    const struct json *config = NULL, *format = NULL;
+    const struct json *config = NULL, *format = NULL, *old = NULL;
     if (read_object(rd, rd->r->body, "", "output_config", &config) ||
-        read_object(rd, config, "output_config.", "format", &format))
+        read_object(rd, config, "output_config.", "format", &format) ||
+        read_object(rd, rd->r->body, "", "output_format", &old))
         return -1;
     if (format)
         return read_format(rd, format, "output_config.format");
-    if (read_object(rd, rd->r->body, "", "output_format", &format))
-        return -1;
-    return format ? read_format(rd, format, "output_format") : 0;
+    return old ? read_format(rd, old, "output_format") : 0;
 }
 
 static int read_thinking(struct reader *rd)

@@ -140,10 +140,12 @@ static int check_row(const struct json *bases, struct str line)
     for (size_t i = 0; i < ARRAY_LEN(cell); i++)
         if (!str_cut(&line, '\t', &cell[i]))
             cell[i] = line;
-    while (!str_eqz(cell[0], dialects[dialect]))
+    char name[40];
+    (void)snprintf(name, sizeof name, "%.*s", (int)cell[0].n, cell[0].p);
+    while (!str_starts(cell[0], str_from(dialects[dialect])))
         assert_true(++dialect < (int)ARRAY_LEN(dialects));
     for (int column = 0; column < (int)ARRAY_LEN(columns); column++)
-        n_wrong += !check_cell(json_get(bases, dialects[dialect]), dialect, cell, column, cell[10]);
+        n_wrong += !check_cell(json_get(bases, name), dialect, cell, column, cell[10]);
     return n_wrong;
 }
 
@@ -158,7 +160,7 @@ static void every_cell_of_the_table_is_answered_as_it_says(void **state)
     assert_int_equal(json_read(&bases, "tests/data/api/abuse.json", NULL, &e), 0);
     struct str rest = buf_view(&text), line;
     while (str_cut(&rest, '\n', &line)) {
-        if (str_starts(line, STR("#")) || str_starts(line, STR("dialect\t")))
+        if (str_starts(line, STR("#")) || str_starts(line, STR("body\t")))
             continue;
         n_wrong += check_row(bases, line);
         n += (int)ARRAY_LEN(columns);
