@@ -126,8 +126,9 @@ SERVER = $(call TESTS,server)
 SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
 SERVER_TESTS := $(wildcard tests/server/test_*.sh) $(wildcard tests/clients/test_*.sh)
 # The prompts with known answers take minutes there and meet no code that the others do not.
-SANITIZED = $(UNIT) $(KERNEL) OCTET=$(B)/octet $(B)/tests/cli/test_bad_input $(filter-out tests/cli/test_answers.sh,$(SHELL_TESTS))
-THREADED = $(B)/tests/unit/test_pool $(B)/tests/unit/test_store $(B)/tests/unit/test_store_disk $(B)/tests/kernel/test_ops
+SANITIZED = $(UNIT) $(KERNEL) $(B)/tests/server/test_server OCTET=$(B)/octet $(B)/tests/cli/test_bad_input $(filter-out tests/cli/test_answers.sh,$(SHELL_TESTS))
+THREADED = $(B)/tests/unit/test_pool $(B)/tests/unit/test_store $(B)/tests/unit/test_store_disk $(B)/tests/kernel/test_ops \
+           $(B)/tests/server/test_server
 
 test-unit: $(UNIT) ## modules of base to cli
 	@$(RUNTESTS) $^
@@ -156,7 +157,7 @@ stress: $(B)/tests/model/test_engine
 	@OCTET_TEST_SECONDS=$(STRESS_SECONDS) OCTET_TEST_FILTER='threads_submit*' $(RUNTESTS) -v -t 3000 $<
 
 .PHONY: sanitized threaded test-sanitized test-threads test-emulated
-sanitized: $(UNIT) $(KERNEL) $(B)/tests/cli/test_bad_input $(B)/octet
+sanitized: $(UNIT) $(KERNEL) $(B)/tests/server/test_server $(B)/tests/cli/test_bad_input $(B)/octet
 threaded: $(THREADED)
 test-sanitized: sanitized
 	@$(RUNTESTS) $(SANITIZED)
