@@ -187,6 +187,9 @@ test-vocab: ## fetch the real Qwen3 vocabulary for the tokeniser's tests
 test-clients-deps: ## install the official SDKs that talk to the server in tests/clients
 	@sh tools/clients.sh || echo "test-clients-deps: not all available; their tests will be skipped"
 
+test-suite: ## fetch the JSON Schema Test Suite for the tests of schemas
+	@sh tools/fetch-json-schema-suite.sh || echo "test-suite: not available; its tests will be skipped"
+
 # --- checks ------------------------------------------------------------------------------------------------------------------
 HEADERS := $(wildcard src/*/*.h src/kernel/*/*.h)
 FORMATTED := $(wildcard src/*/*.[ch] src/kernel/*/*.[ch] tests/*/*.[ch] bench/*.[ch])

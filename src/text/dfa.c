@@ -20,7 +20,7 @@ int work_states(struct work *w, size_t n, struct err *e)
 
 int work_tick(struct work *w, struct err *e)
 {
-    if (++w->ticks % TICKS || clock_ns() < w->deadline)
+    if (++w->ticks % TICKS || clock_thread_ns() < w->deadline)
         return 0;
     return err_set(e, ERR_LIMIT, "the grammar takes longer than %lld ms to compile", (long long)(w->time_ns / 1000000));
 }

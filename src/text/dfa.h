@@ -19,7 +19,7 @@
 
 struct work {
     size_t states, max_states; /* made so far; limit */
-    int64_t deadline, time_ns; /* clock_ns; the time that was given */
+    int64_t deadline, time_ns; /* clock_thread_ns; the time that was given */
     unsigned ticks;
 };
 

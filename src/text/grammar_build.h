@@ -26,7 +26,7 @@ struct grammar_build;
 struct grammar_build_limits {
     size_t nodes;    /* 0: 200,000 */
     size_t states;   /* of all terminals' DFAs together, made so far and later; 0: 400,000 */
-    int64_t time_ns; /* from grammar_build_new to grammar_build_finish; 0: 100 ms */
+    int64_t time_ns; /* of the processor, from grammar_build_new to grammar_build_finish; 0: 100 ms */
 };
 
 struct grammar_build *grammar_build_new(const struct grammar_build_limits *l); /* NULL: the defaults */

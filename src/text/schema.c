@@ -55,7 +55,7 @@ int schema_open(struct schema **out, struct grammar_build *b, const struct json 
     s->root = root;
     s->strict = o->strict;
     s->relaxed = o->relaxed;
-    s->deadline_ns = clock_ns() + (o->time_ns ? o->time_ns : DEFAULT_TIME_NS);
+    s->deadline_ns = clock_thread_ns() + (o->time_ns ? o->time_ns : DEFAULT_TIME_NS);
     schema_expr_init(s);
     schema_ref_index(s);
     if (s->err.code) {

@@ -134,9 +134,9 @@ static void define(struct schema *s, struct counting *c, size_t state)
 /* -1: too many states. */
 static int counting(struct schema *s, const struct schema_array *a)
 {
-    struct counting c = { .a = a, .last = MAX(a->n_prefix, a->min) };
+    struct counting c = { .a = a, .last = MAX(MAX(a->n_prefix, a->min), (size_t)1) };
     if (a->max != SIZE_MAX)
-        c.last = a->max;
+        c.last = MAX(a->max, (size_t)1);
     for (size_t k = 0; k < a->n_contains; k++)
         c.last = MAX(c.last, a->contains[k].from);
     c.n_states = MIN(c.last, (size_t)MAX_STATES) + 1;

@@ -91,7 +91,7 @@ bool schema_core_failed(const struct schema *s)
 
 bool schema_core_tick(struct schema *s)
 {
-    if (++s->ticks % TICKS_PER_LOOK == 0 && clock_ns() > s->deadline_ns)
+    if (++s->ticks % TICKS_PER_LOOK == 0 && clock_thread_ns() > s->deadline_ns)
         schema_core_fail(s, ERR_LIMIT, "the schema is too complex: compiling it took longer than its time limit");
     return !schema_core_failed(s);
 }

@@ -1,0 +1,19 @@
+/* accepts.h - whether a grammar derives a text, byte by byte, without any vocabulary.
+ * SPDX-License-Identifier: MIT */
+#ifndef TESTS_ACCEPTS_H
+#define TESTS_ACCEPTS_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "text/grammar.h"
+
+bool accepts(const struct grammar *g, struct str text);
+
+/* Appends a random text of the grammar: at each byte any that it allows, preferring to end from `hurry` bytes on. False: still not at an end after
+ * `cut` bytes. */
+bool accepts_walk(const struct grammar *g, struct rng *r, size_t hurry, size_t cut, struct buf *text);
+
+#endif
