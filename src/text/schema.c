@@ -167,9 +167,9 @@ int schema_raw_string(struct schema *s, const struct json *sub, int *node, struc
 static int compile(struct grammar_build *b, const struct json *schema, const struct schema_opts *o, int *node,
                    struct err *e)
 {
-    struct schema *s;
+    struct schema *s = NULL;
     int value, code = schema_open(&s, b, schema, o, e);
-    if (code)
+    if (code || !s)
         return code;
     code = schema_value(s, schema, SCHEMA_ANY, &value, e);
     const int parts[] = { schema_token_space(b), value };

@@ -5,6 +5,6 @@
 
 #include "text/schema_set.h"
 
-int schema_array_value(struct schema *s, const struct schema_array *a);
+int schema_array_value(struct schema *s, const struct schema_array *given);
 
 #endif

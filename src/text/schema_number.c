@@ -204,7 +204,7 @@ static int multiple_terminal(struct schema *s, struct schema_dec of)
         divisor = divisor * 10 + (unsigned)(of.digits.p[i] - '0');
     for (int i = 0; i < of.exp && divisor <= MAX_REMAINDERS; i++)
         divisor *= 10;
-    if (divisor > MAX_REMAINDERS || divisor * (m.places + 2) > MAX_REMAINDERS)
+    if (divisor == 0 || divisor > MAX_REMAINDERS || divisor * (m.places + 2) > MAX_REMAINDERS)
         return -1;
     m.divisor = (unsigned)divisor;
     m.n = AT_WHOLE + (size_t)m.divisor * (m.places + 2);

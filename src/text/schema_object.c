@@ -15,7 +15,7 @@
 #include "text/schema_string.h"
 #include "text/schema_token.h"
 
-enum { MAX_PLANS = 64 };
+enum { MAX_PLANS = 64, MAX_OUT = 128 };
 
 /* An object in the making: every declared key with what holds for it, every kind of undeclared key. */
 struct plan {
@@ -157,7 +157,7 @@ static int whole(struct schema *s, int inside)
 
 static void add(struct plan *p, int node)
 {
-    if (p->n_out < 2 * MAX_PLANS)
+    if (p->n_out < MAX_OUT)
         p->out[p->n_out++] = node;
 }
 
@@ -276,7 +276,7 @@ int schema_object_value(struct schema *s, const struct schema_object *o)
         without.n_exists = 0;
         p.o = &without;
     }
-    p.out = schema_core_alloc(s, 2 * (size_t)MAX_PLANS, sizeof *p.out);
+    p.out = schema_core_alloc(s, MAX_OUT, sizeof *p.out);
     choose(s, &p, 0);
     return p.n_out ? grammar_build_alt(s->b, p.out, p.n_out) : grammar_build_never(s->b);
 }

@@ -176,7 +176,7 @@ static bool follow(struct schema *s, struct str pointer, struct schema_place *at
             pointer.n = 0;
         else
             pointer = (struct str){ pointer.p - 1, pointer.n + 1 };
-        int64_t i;
+        int64_t i = 0;
         found = unescape(&key, token);
         if (found && json_type(at->json) == JSON_ARRAY)
             found = str_to_i64(token, &i) && i >= 0 && (size_t)i < json_len(at->json);
