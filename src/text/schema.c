@@ -182,7 +182,7 @@ int grammar_schema(struct grammar **out, const struct json *schema, bool strict,
 {
     const struct schema_opts o = { .strict = strict, .relaxed = relaxed };
     struct grammar_build *b = grammar_build_new(NULL);
-    int node;
+    int node = -1;
     *out = NULL;
     int code = compile(b, schema, &o, &node, e);
     if (code == 0)
