@@ -7,6 +7,7 @@
 
 #include "api/writer_list.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static const struct writer_dialect *const dialects[] = {
     [API_CHAT] = &writer_chat,
@@ -175,6 +176,8 @@ static void add_said(struct writer *w, int choice, enum writer_kind kind, struct
     }
     if (n_lp && w->dialect->logprobs)
         w->dialect->logprobs(w, c, lp, n_lp);
+    else
+        c->n_char += utf8_count(text);
     if (is_new)
         begin_item(w, c, it, out);
     add_part(w, c, it, text, out);

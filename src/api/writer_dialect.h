@@ -36,7 +36,7 @@ struct writer_choice {
     struct buf stop;            /* owned; the stop string that ended it */
     struct buf logprob;         /* owned; chat: elements; in a stream those of one event */
     struct logprob_lists lists; /* completions: the same */
-    size_t n_char;              /* completions: characters so far */
+    size_t n_char;              /* completions: characters so far, whether they had logprobs or not */
 };
 
 struct writer {
