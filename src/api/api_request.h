@@ -50,7 +50,8 @@ struct api_prompt {
 struct api_request {
     enum api_dialect dialect;
     struct json *body; /* owned: what the slices below borrow from */
-    struct json *made; /* owned: an object that holds `messages` and `tools`, in the templates' shape */
+    struct json
+        *made; /* owned: an object that holds `messages` and `tools`, in the templates' shape; shares nodes with body */
     const struct json *messages, *tools; /* borrowed from `made`; tools NULL: none */
     const struct json
         *shown_tools;      /* those of `tools` that the prompt lists; NULL: none. A deferred tool is in `tools` once a

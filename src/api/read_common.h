@@ -121,9 +121,9 @@ void read_tool_reference(struct reader *rd, struct str name, struct buf *out);
 int read_tool_choice(struct reader *rd);
 /* Sets tool_choice to the tool of that name. */
 int read_named_tool(struct reader *rd, struct str name, const char *at);
-/* The tools that may be called, the listed ones and the deferred ones that something named, as JSON objects with commas between; `shown`: those that are
- * listed. Sets r->tool. */
-void read_write_tools(struct reader *rd, struct buf *all, struct buf *shown);
+/* The tools that may be called, the listed ones and the deferred ones that something named, as an array; `shown`: those that are listed. The
+ * caller's; they share nodes with the body. Sets r->tool. */
+int read_make_tools(struct reader *rd, struct json **all, struct json **shown);
 
 /* --- contents (read_content.c) --- */
 

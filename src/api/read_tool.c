@@ -60,29 +60,62 @@ static void custom_description(const struct reader_tool *t, struct buf *out)
     buf_str(out, json_str(json_get(t->format, "definition")));
 }
 
-/* {"type": "function", "function": {...}} */
-static void write_tool(const struct reader_tool *t, struct buf *out)
+static struct json *parse_text(const struct buf *text)
+{
+    struct json *v = NULL;
+    return json_parse(&v, buf_view(text), "tool", NULL, NULL) == 0 ? v : NULL;
+}
+
+static struct json *string_node(struct str s)
 {
     struct buf text = { 0 };
-    read_shown_name(&text, t->space, t->name);
-    buf_z(out, "{\"type\": \"function\", \"function\": {\"name\": ");
-    json_write_str(out, buf_view(&text));
-    buf_reset(&text);
-    if (t->kind == API_TOOL_CUSTOM)
-        custom_description(t, &text);
-    else if (t->description)
-        buf_str(&text, json_str(t->description));
-    if (text.n || t->description)
-        read_put(out, "description", buf_view(&text));
-    if (t->kind == API_TOOL_CUSTOM)
-        buf_z(out, ", \"parameters\": {\"type\": \"object\", \"properties\": {\"input\": {\"type\": \"string\", "
-                   "\"description\": \"The input of the tool, as plain text\"}}, \"required\": [\"input\"]}");
-    if (t->parameters) {
-        buf_z(out, ", \"parameters\": ");
-        json_write(out, t->parameters);
-    }
-    buf_z(out, "}}");
+    json_write_str(&text, s);
+    struct json *v = parse_text(&text);
     buf_deinit(&text);
+    return v;
+}
+
+static struct json *input_schema(void)
+{
+    struct json *v = NULL;
+    return json_parse(&v,
+                      STR("{\"type\": \"object\", \"properties\": {\"input\": {\"type\": \"string\", "
+                          "\"description\": \"The input of the tool, as plain text\"}}, \"required\": [\"input\"]}"),
+                      "tool", NULL, NULL) == 0
+               ? v
+               : NULL;
+}
+
+/* {"type": "function", "function": {...}}: description and schema are the body's own nodes. */
+static struct json *tool_node(const struct reader_tool *t)
+{
+    struct buf text = { 0 };
+    struct json_member function[3];
+    size_t n = 0;
+    read_shown_name(&text, t->space, t->name);
+    struct json *name = string_node(buf_view(&text)), *description = NULL, *schema = NULL;
+    buf_reset(&text);
+    if (t->kind == API_TOOL_CUSTOM) {
+        custom_description(t, &text);
+        description = text.n || t->description ? string_node(buf_view(&text)) : NULL;
+        schema = input_schema();
+    }
+    function[n++] = (struct json_member){ "name", name };
+    if (description || t->description)
+        function[n++] = (struct json_member){ "description", description ? description : t->description };
+    if (schema || t->parameters)
+        function[n++] = (struct json_member){ "parameters", schema ? schema : t->parameters };
+    struct json *type = string_node(STR("function")), *inner = json_join_object(function, n);
+    const struct json_member outer[] = { { "type", type }, { "function", inner } };
+    struct json *v = type && name && inner ? json_join_object(outer, 2) : NULL;
+    /* What was made here lives on in v; none of it is a part of something else. */
+    json_free(type);
+    json_free(inner);
+    json_free(name);
+    json_free(description);
+    json_free(schema);
+    buf_deinit(&text);
+    return v;
 }
 
 void read_tool_reference(struct reader *rd, struct str name, struct buf *out)
@@ -92,10 +125,13 @@ void read_tool_reference(struct reader *rd, struct str name, struct buf *out)
             continue;
         rd->tool[i].wanted = true;
         /* One that is listed needs no second definition. */
-        if (rd->tool[i].deferred)
-            write_tool(&rd->tool[i], out);
-        else
+        if (!rd->tool[i].deferred) {
             buf_str(out, name);
+            return;
+        }
+        struct json *v = tool_node(&rd->tool[i]);
+        json_write(out, v);
+        json_free(v);
         return;
     }
     buf_str(out, name);
@@ -172,10 +208,13 @@ int read_tool_choice(struct reader *rd)
     return read_named_tool(rd, name, "tool_choice");
 }
 
-void read_write_tools(struct reader *rd, struct buf *all, struct buf *shown)
+int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
 {
     struct api_request *r = rd->r;
     int named = -1;
+    size_t n_shown = 0, n_made = 0;
+    struct json **made = xcalloc(rd->n_tool, sizeof(struct json *));
+    const struct json **listed = xcalloc(rd->n_tool, sizeof(struct json *));
     r->tool = xcalloc(rd->n_tool, sizeof *r->tool);
     for (size_t i = 0; i < rd->n_tool; i++) {
         const struct reader_tool *t = &rd->tool[i];
@@ -184,12 +223,22 @@ void read_write_tools(struct reader *rd, struct buf *all, struct buf *shown)
         if (r->tool_choice == API_TOOLS_NAMED && (size_t)r->tool_named == i)
             named = (int)r->n_tool;
         r->tool[r->n_tool++] = (struct api_tool){ .kind = t->kind, .name = t->name, .space = t->space };
-        buf_z(all, all->n ? ", " : "");
-        write_tool(t, all);
-        if (t->deferred)
-            continue;
-        buf_z(shown, shown->n ? ", " : "");
-        write_tool(t, shown);
+        made[n_made] = tool_node(t);
+        if (!t->deferred)
+            listed[n_shown++] = made[n_made];
+        n_made++;
     }
     r->tool_named = MAX(named, 0);
+    *all = n_made ? json_join_array((const struct json *const *)made, n_made) : NULL;
+    *shown = n_shown ? json_join_array(listed, n_shown) : NULL;
+    int rc = (n_made && !*all) || (n_shown && !*shown) ? -1 : 0;
+    for (size_t i = 0; i < n_made; i++) {
+        rc = made[i] ? rc : -1;
+        json_free(made[i]);
+    }
+    mem_free(made);
+    mem_free((void *)listed);
+    if (rc != 0)
+        api_error_set(rd->x, API_ERR_INTERNAL, "tools", "tools: no memory for %zu tools", rd->n_tool);
+    return rc;
 }

@@ -174,48 +174,62 @@ void read_turn_close(struct reader *rd)
 
 /* --- all of it --- */
 
-static void list_member(struct buf *out, const char *key, const struct buf *elements)
+static int parse_messages(struct reader *rd, struct json **out)
 {
-    if (!elements->n)
-        return;
-    buf_printf(out, "%s\"%s\": [", out->n > 1 ? ", " : "", key);
-    buf_str(out, buf_view(elements));
-    buf_char(out, ']');
-    out->failed |= elements->failed;
-}
-
-static int parse_made(struct reader *rd, const struct buf *all, const struct buf *shown)
-{
-    static const struct json_limits limits = { 4 * (size_t)MADE_BYTES_MAX, MADE_DEPTH_MAX, false };
-    struct buf made = { 0 };
+    static const struct json_limits limits = { 2 * (size_t)MADE_BYTES_MAX, MADE_DEPTH_MAX, false };
+    struct buf text = { 0 };
     struct err e = ERR_INIT;
-    buf_char(&made, '{');
-    list_member(&made, "messages", &rd->messages);
-    list_member(&made, "tools", all);
-    list_member(&made, "shown", shown);
-    buf_char(&made, '}');
-    int rc = buf_check(&made, "messages and tools", &e);
+    buf_char(&text, '[');
+    buf_str(&text, buf_view(&rd->messages));
+    buf_char(&text, ']');
+    text.failed |= rd->messages.failed;
+    int rc = buf_check(&text, "the messages with all that they refer to", &e);
     if (rc == 0)
-        rc = json_parse(&rd->r->made, buf_view(&made), "messages and tools", &limits, &e);
-    buf_deinit(&made);
+        rc = json_parse(out, buf_view(&text), "messages", &limits, &e);
+    buf_deinit(&text);
     if (rc != 0)
         api_error_from(rd->x, &e, rd->r->dialect == API_RESPONSES ? "input" : "messages");
     return rc ? -1 : 0;
 }
 
+/* {"messages", "tools", "shown"}; what is NULL is left out. */
+static struct json *join(const struct json *messages, const struct json *tools, const struct json *shown)
+{
+    const struct json_member all[] = { { "messages", messages }, { "tools", tools }, { "shown", shown } };
+    struct json_member v[3];
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (all[i].value)
+            v[n++] = all[i];
+    return json_join_object(v, n);
+}
+
+static int make(struct reader *rd)
+{
+    struct json *messages = NULL, *tools = NULL, *shown = NULL;
+    int rc = parse_messages(rd, &messages);
+    if (rc == 0 && rd->n_tool)
+        rc = read_make_tools(rd, &tools, &shown);
+    if (rc == 0) {
+        rd->r->made = join(messages, tools, shown);
+        if (!rd->r->made) {
+            api_error_set(rd->x, API_ERR_INTERNAL, NULL, "no memory for the messages");
+            rc = -1;
+        }
+    }
+    json_free(messages);
+    json_free(tools);
+    json_free(shown);
+    return rc;
+}
+
 int read_finish(struct reader *rd)
 {
     struct api_request *r = rd->r;
-    struct buf all = BUF_INIT(MADE_BYTES_MAX), shown = BUF_INIT(MADE_BYTES_MAX);
     read_turn_close(rd);
     flush_results(rd);
-    if (rd->n_tool)
-        read_write_tools(rd, &all, &shown);
-    int rc = parse_made(rd, &all, &shown);
-    buf_deinit(&all);
-    buf_deinit(&shown);
-    if (rc != 0)
-        return rc;
+    if (make(rd))
+        return -1;
     r->messages = json_get(r->made, "messages");
     r->tools = json_get(r->made, "tools");
     r->shown_tools = json_get(r->made, "shown");

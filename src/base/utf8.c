@@ -99,10 +99,26 @@ int utf8_encode(char *out, uint32_t cp)
     return 4;
 }
 
+/* How many of the first bytes of s are ASCII, in steps of eight. */
+static size_t ascii_run(struct str s)
+{
+    size_t n = 0;
+    for (uint64_t v; n + sizeof v <= s.n; n += sizeof v) {
+        memcpy(&v, s.p + n, sizeof v);
+        if (v & 0x8080808080808080u)
+            break;
+    }
+    return n;
+}
+
 bool utf8_valid(struct str s)
 {
     uint32_t cp;
-    while (s.n) {
+    for (;;) {
+        size_t run = ascii_run(s);
+        s = str_sub(s, run, s.n);
+        if (!s.n)
+            break;
         int n = utf8_decode(s, &cp);
         if (n <= 0)
             return false;

@@ -86,6 +86,20 @@ static void assert_text(const struct bench *b, enum api_dialect d, const char *b
     prompt_deinit(&p);
 }
 
+/* The ids that a model might sample for `text`: byte by byte as far as that goes, so never what the tokenizer makes of the text. */
+static void sample(const struct bench *b, const char *text, struct ids *out)
+{
+    struct err e = ERR_INIT;
+    struct buf piece = { 0 };
+    for (const char *p = text; *p; p++) {
+        buf_reset(&piece);
+        buf_char(&piece, *p);
+        assert_int_equal(tokenizer_encode(b->tok, buf_view(&piece), TOKENIZER_ADDED_NONE, out, &e), 0);
+    }
+    buf_deinit(&piece);
+    ids_add(out, tokenizer_find_added(b->tok, STR("<|im_end|>")));
+}
+
 /* --- control tokens --- */
 
 /* "@" stands for the text under test. */
@@ -200,6 +214,96 @@ static void completions_take_control_tokens_unless_refused(void **state)
     assert_int_equal(p.ids.n, 3);
     assert_int_equal(p.ids.v[1], 6137);
     prompt_deinit(&p);
+    bench_close(&b);
+}
+
+/* The demonstration model's tokenizer with three of its added tokens under other names. */
+static struct tokenizer *fim_tokenizer(void)
+{
+    static const char *const names[][2] = { { "\"<tool_response>\"", "\"<|fim_prefix|>\"" },
+                                            { "\"</tool_response>\"", "\"<|fim_suffix|>\"" },
+                                            { "\"<think>\"", "\"<|fim_middle|>\"" } };
+    struct buf text = { 0 };
+    struct tokenizer *tok;
+    struct err e = ERR_INIT;
+    assert_int_equal(file_read(&text, "models/octet-mini/tokenizer.json", &e), 0);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct buf out = { 0 };
+        ptrdiff_t at = str_find(buf_view(&text), str_from(names[i][0]));
+        assert_true(at >= 0);
+        buf_str(&out, str_sub(buf_view(&text), 0, (size_t)at));
+        buf_z(&out, names[i][1]);
+        buf_str(&out, str_sub(buf_view(&text), (size_t)at + strlen(names[i][0]), text.n));
+        buf_deinit(&text);
+        text = out;
+    }
+    if (tokenizer_parse(&tok, buf_view(&text), "tokenizer.json", &e))
+        fail_msg("%s", e.msg);
+    buf_deinit(&text);
+    return tok;
+}
+
+static void a_suffix_is_put_between_the_tokens_to_fill_in_the_middle(void **state)
+{
+    struct bench b;
+    struct prompt p;
+    (void)state;
+    bench_open(&b, NULL);
+    assert_false(b.def.has_fim);
+    tokenizer_close(b.tok);
+    prompt_maker_free(b.maker);
+    b.tok = fim_tokenizer();
+    b.maker = prompt_maker_new(b.chat, b.tok);
+    prompt_maker_defaults(b.maker, &b.def);
+    assert_true(b.def.has_fim);
+    make(&b, API_COMPLETIONS, "{\"prompt\": \"a\", \"suffix\": \"b\"}", &p);
+    assert_string_equal(p.text.text.p, "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>");
+    assert_int_equal(p.ids.n, 5);
+    assert_int_equal(p.ids.v[0], tokenizer_find_added(b.tok, STR("<|fim_prefix|>")));
+    assert_int_equal(p.ids.v[2], tokenizer_find_added(b.tok, STR("<|fim_suffix|>")));
+    assert_int_equal(p.ids.v[4], tokenizer_find_added(b.tok, STR("<|fim_middle|>")));
+    prompt_deinit(&p);
+    bench_close(&b);
+}
+
+/* Every allocation that a request's size decides fails, one after the other: an error with words, never a crash. */
+static void without_memory_a_request_fails_with_words(void **state)
+{
+    struct bench b;
+    bool done = false;
+    long n = 1;
+    (void)state;
+    bench_open(&b, NULL);
+    struct ids sampled = { 0 };
+    sample(&b, "Look.", &sampled);
+    struct replay_turn t = { .text = STR("Look."), .ids = sampled.v, .n_ids = sampled.n };
+    replay_add(b.replay, STR("k"), &t);
+    static const char body[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"u\"}, {\"role\": "
+                               "\"assistant\", \"content\": \"Look.\"}, {\"role\": \"user\", \"content\": \"v\"}], "
+                               "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}]}";
+    for (; !done && n < 1000; n++) {
+        struct api_request r;
+        struct api_error x = { .message = "" };
+        struct prompt p = { 0 };
+        struct err e = ERR_INIT;
+        struct prompt_opts o = { .replay = b.replay, .key_id = STR("k") };
+        mem_fail_after(n);
+        int rc = read_request(&r, API_CHAT, STR(body), &b.def, &x);
+        bool read = rc == 0;
+        if (read)
+            rc = prompt_build(&p, b.maker, &r, &o, &e);
+        mem_fail_after(0);
+        if (!read)
+            assert_true(x.message[0]);
+        else if (rc != 0)
+            assert_true(e.code == rc && e.msg[0]);
+        done = rc == 0 && p.n_replayed == 1;
+        prompt_deinit(&p);
+        api_request_deinit(&r);
+    }
+    assert_true(done);
+    assert_true(n > 10);
+    ids_deinit(&sampled);
     bench_close(&b);
 }
 
@@ -356,20 +460,6 @@ static void assert_starts(const struct ids *whole, const struct ids *start)
 {
     assert_true(whole->n >= start->n);
     assert_int_equal(ids_common(whole->v, start->v, start->n), start->n);
-}
-
-/* The ids that a model might sample for `text`: byte by byte as far as that goes, so never what the tokenizer makes of the text. */
-static void sample(const struct bench *b, const char *text, struct ids *out)
-{
-    struct err e = ERR_INIT;
-    struct buf piece = { 0 };
-    for (const char *p = text; *p; p++) {
-        buf_reset(&piece);
-        buf_char(&piece, *p);
-        assert_int_equal(tokenizer_encode(b->tok, buf_view(&piece), TOKENIZER_ADDED_NONE, out, &e), 0);
-    }
-    buf_deinit(&piece);
-    ids_add(out, tokenizer_find_added(b->tok, STR("<|im_end|>")));
 }
 
 static const char call_text[] =
@@ -559,6 +649,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_field_of_a_request_yields_a_control_token),
         cmocka_unit_test(completions_take_control_tokens_unless_refused),
+        cmocka_unit_test(a_suffix_is_put_between_the_tokens_to_fill_in_the_middle),
+        cmocka_unit_test(without_memory_a_request_fails_with_words),
         cmocka_unit_test(a_conversation_is_rendered_by_the_models_template),
         cmocka_unit_test(an_answer_goes_on_behind_what_the_client_wrote_of_it),
         cmocka_unit_test(a_prompt_that_ends_inside_think_says_so),
