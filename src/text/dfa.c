@@ -308,6 +308,25 @@ int dfa_finish(struct dfa *d, struct work *w, struct err *e)
     return finish(d, true, w, e);
 }
 
+int dfa_table(struct dfa *d, const int32_t *table, const bool *accept, size_t n, struct work *w, struct err *e)
+{
+    *d = (struct dfa){ 0 };
+    int code = n > INT32_MAX / 512 ? err_set(e, ERR_LIMIT, "an automaton of %zu states", n) : 0;
+    if (!code)
+        code = dfa_init(d, n + 1 + (n == 0), 256, w, e);
+    if (code)
+        return code;
+    for (size_t s = 0; s < n; s++) {
+        d->flags[s + 1] = accept[s] ? DFA_ACCEPT : 0;
+        for (size_t b = 0; b < 256; b++)
+            d->next[(s + 1) * 256 + b] = (uint32_t)(table[s * 256 + b] + 1);
+    }
+    for (int b = 0; b < 256; b++)
+        d->class_of[b] = (uint8_t)b;
+    merge_classes(d);
+    return finish(d, true, w, e);
+}
+
 int dfa_chain(struct dfa *d, const struct dfa *one, size_t min, size_t max, struct work *w, struct err *e)
 {
     /* Link i is a copy of `one` but for its accepting states, which are the next link's start. The last link may follow itself. */

@@ -249,51 +249,17 @@ int grammar_build_minus(struct grammar_build *b, int a, int b_)
     return product(b, a, b_, true);
 }
 
-/* Whether two bytes lead every state to the same one. */
-static bool same_column(const int32_t *next, size_t n, unsigned x, unsigned y)
-{
-    for (size_t s = 0; s < n; s++)
-        if (next[s * 256 + x] != next[s * 256 + y])
-            return false;
-    return true;
-}
-
-static int automaton(struct grammar_build *b, struct dfa *d, const int32_t *next, const bool *accept, size_t n)
-{
-    uint8_t class_of[256], byte_of[256];
-    size_t n_class = 0;
-    for (unsigned x = 0; x < 256; x++) {
-        size_t c = 0;
-        while (c < n_class && !same_column(next, n, x, byte_of[c]))
-            c++;
-        if (c == n_class)
-            byte_of[n_class++] = (uint8_t)x;
-        class_of[x] = (uint8_t)c;
-    }
-    int code = dfa_init(d, n + 1, n_class, &b->w, &b->e);
-    if (code)
-        return code;
-    memcpy(d->class_of, class_of, sizeof class_of);
-    for (size_t s = 0; s < n; s++) {
-        d->flags[s + 1] = accept[s] ? DFA_ACCEPT : 0;
-        for (size_t c = 0; c < n_class; c++)
-            d->next[(s + 1) * n_class + c] = (uint32_t)(next[s * 256 + byte_of[c]] + 1);
-    }
-    return dfa_finish(d, &b->w, &b->e);
-}
-
 int grammar_build_automaton(struct grammar_build *b, const int32_t *next, const bool *accept, size_t n)
 {
     struct dfa d;
-    if (b->e.code || automaton(b, &d, next, accept, n))
+    if (b->e.code || dfa_table(&d, next, accept, n, &b->w, &b->e))
         return NODE_NEVER;
     return dfa_node(b, &d);
 }
 
 bool grammar_build_is_never(struct grammar_build *b, int node)
 {
-    (void)b;
-    return node == NODE_NEVER;
+    return !valid(b, node) || node == NODE_NEVER;
 }
 
 int grammar_build_until(struct grammar_build *b, struct str stop, bool with)
@@ -468,6 +434,9 @@ int grammar_build_members(struct grammar_build *b, const struct grammar_member *
                           .sep = sep < 0 || sep == NODE_EMPTY ? GDEF_NONE : (uint32_t)sep,
                           .min = bound(min),
                           .max = bound(max) };
+    for (size_t i = 0; i < n; i++)
+        if (v[i].node == NODE_NEVER && v[i].required)
+            return NODE_NEVER;
     if ((extra >= 0 && !valid(b, extra)) || (sep >= 0 && !valid(b, sep)))
         return NODE_NEVER;
     for (size_t i = 0; i < n; i++)

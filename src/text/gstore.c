@@ -618,6 +618,9 @@ void gstore_free(struct gstore *s)
         mem_free(s->states[i].table);
         mem_free(s->states[i].mask);
     }
+    for (size_t i = 0; s->keys && i < s->def->n_dfa; i++)
+        mem_free(s->keys[i]);
+    mem_free(s->keys);
     void *all[] = { p->words, p->objects, p->slots, p->configs, p->items, p->sets,
                     p->heap,  p->terms,   p->begun, p->after,   p->work,  p };
     for (size_t i = 0; i < ARRAY_LEN(all); i++)

@@ -128,6 +128,14 @@ int32_t matcher_forced(struct matcher *m)
     return k && k->kind == GMASK_LIST && k->n == 1 ? (int32_t)k->data[0] : -1;
 }
 
+bool matcher_mask_known(struct matcher *m)
+{
+    pthread_mutex_lock(&m->g->lock);
+    bool known = m->s->states[m->trail[m->at]].mask != NULL;
+    pthread_mutex_unlock(&m->g->lock);
+    return known;
+}
+
 /* The state behind token `id`; GSTATE_DEAD: not allowed. The lock is held. */
 static uint32_t after(struct matcher *m, int32_t id)
 {

@@ -32,6 +32,8 @@ static inline size_t matcher_words(size_t n)
 const uint32_t *matcher_mask(struct matcher *m);
 /* The one token that may come next, or -1: more than one, or not known cheaply. */
 int32_t matcher_forced(struct matcher *m);
+/* What matcher_mask will return is known already, so that it costs next to nothing: for measurements. */
+bool matcher_mask_known(struct matcher *m);
 /* The token was drawn. False, and nothing changes, if the grammar does not allow it. An end token is accepted where the output may end. */
 bool matcher_accept(struct matcher *m, int32_t id);
 /* Undoes the last n accepted tokens; at least the last 64 can be undone. */

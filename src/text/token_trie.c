@@ -191,6 +191,15 @@ const struct trie_node *token_trie_nodes(const struct token_trie *t, size_t *n)
     return t->nodes;
 }
 
+size_t token_trie_weight(const struct token_trie *t, const uint64_t first[4])
+{
+    size_t n = 0;
+    for (uint32_t i = 1; i < t->n_node; i = t->nodes[i].end)
+        if (first[t->nodes[i].byte / 64] >> (t->nodes[i].byte % 64) & 1)
+            n += t->nodes[i].end - i;
+    return n;
+}
+
 int32_t token_trie_same(const struct token_trie *t, int32_t id)
 {
     return t->same[id];
@@ -246,6 +255,19 @@ static void settle(struct trie_slice *s, const struct token_trie *t, int32_t id)
     }
 }
 
+/* The subtree of node i goes to the rest as it is. Room for the path is there. */
+static bool copy_subtree(struct trie_slice *s, size_t *cap, const struct token_trie *t, uint32_t i)
+{
+    uint32_t n = t->nodes[i].end - i, to = (uint32_t)s->n_node;
+    if (!grow(&s->nodes, cap, s->n_node + n, sizeof *s->nodes))
+        return false;
+    memcpy(s->nodes + to, t->nodes + i, n * sizeof *s->nodes);
+    for (uint32_t k = to; k < to + n; k++)
+        s->nodes[k].end = s->nodes[k].end - i + to;
+    s->n_node += n;
+    return true;
+}
+
 /* Goes through the vocabulary with the automaton in `state` at the root. path: room for the depth + 2. */
 static bool slice_fill(struct trie_slice *s, const struct token_trie *t, const struct dfa *d, uint32_t state,
                        struct level *path)
@@ -255,22 +277,21 @@ static bool slice_fill(struct trie_slice *s, const struct token_trie *t, const s
         return false;
     s->nodes[s->n_node++] = (struct trie_node){ .token = -1 };
     path[0] = (struct level){ (uint32_t)t->n_node, state, 0, 0 };
-    for (uint32_t i = 1; i < t->n_node; i++) {
+    for (uint32_t i = 1; i < t->n_node;) {
         const struct trie_node *x = &t->nodes[i];
         for (; i >= path[depth].end; depth--)
             if (path[depth].copy)
                 s->nodes[path[depth].copy].end = (uint32_t)s->n_node;
-        uint32_t to = path[depth].state ? dfa_next(d, path[depth].state, x->byte) : 0;
-        path[++depth] = (struct level){ x->end, to, i, 0 };
-        if (x->token < 0)
-            continue;
-        if (to && depth <= SLICE_BYTES) {
-            settle(s, t, x->token);
-        } else {
-            if (!copy_path(s, &cap, t, path, depth))
+        uint32_t to = depth < SLICE_BYTES ? dfa_next(d, path[depth].state, x->byte) : DFA_DEAD;
+        if (to == DFA_DEAD) {
+            if (!copy_path(s, &cap, t, path, depth) || !copy_subtree(s, &cap, t, i))
                 return false;
-            s->nodes[path[depth].copy].token = x->token;
+            i = x->end;
+            continue;
         }
+        if (x->token >= 0)
+            settle(s, t, x->token);
+        path[++depth] = (struct level){ x->end, to, i++, 0 };
     }
     for (; depth; depth--)
         if (path[depth].copy)

@@ -241,6 +241,26 @@ static void test_and_and_minus_of_terminals(void **state)
     assert_int_equal(failure(b, grammar_build_and(b, rule, lit(b, "x")), "no terminal"), ERR_UNSUPPORTED);
 }
 
+static void test_an_automaton_given_whole(void **state)
+{
+    (void)state;
+    /* An even number of a, then b. */
+    int32_t next[3 * 256];
+    const bool accept[] = { false, false, true }, never[] = { false, false, false };
+    memset(next, 0xFF, sizeof next);
+    next['a'] = 1;
+    next['b'] = 2;
+    next[256 + 'a'] = 0;
+    struct grammar_build *b = grammar_build_new(NULL);
+    assert_true(grammar_build_is_never(b, grammar_build_automaton(b, next, never, 3)));
+    int x = grammar_build_automaton(b, next, accept, 3);
+    assert_false(grammar_build_is_never(b, x));
+    assert_true(grammar_build_is_never(b, grammar_build_minus(b, x, x)));
+    const struct grammar_member v[] = { { grammar_build_never(b), true } };
+    assert_true(grammar_build_is_never(b, grammar_build_members(b, v, 1, -1, -1, 0, 1)));
+    takes(finish(b, x), LIST("b", "aab", "aaaab"), LIST("", "ab", "aaab", "bb"));
+}
+
 static void test_until_ends_before_or_with_the_first_stop(void **state)
 {
     (void)state;
@@ -405,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_members_with_others_between_are_counted),
         cmocka_unit_test(test_hundreds_of_members),
         cmocka_unit_test(test_and_and_minus_of_terminals),
+        cmocka_unit_test(test_an_automaton_given_whole),
         cmocka_unit_test(test_until_ends_before_or_with_the_first_stop),
         cmocka_unit_test(test_characters_are_counted_not_bytes),
         cmocka_unit_test(test_long_counts_of_characters),
