@@ -452,10 +452,12 @@ static bool shows(struct str rendered, const struct json *message)
 }
 
 /* Whether sampled ids may stand for a rendering, and from where on: *from moves behind what the generation prompt had put there. */
-static bool fits(const struct prompt_maker *m, struct str rendered, struct str tail, struct str reasoning,
+static bool fits(const struct prompt_maker *m, struct str rendered, struct str tail, const struct json *message,
                  const struct ids *ids, size_t *from)
 {
-    reasoning = str_trim(reasoning);
+    struct str reasoning = str_trim(json_str(json_get(message, "reasoning_content")));
+    if (!shows(rendered, message))
+        return false;
     if (reasoning.n && str_find(rendered, reasoning) < 0)
         return false; /* the template leaves it out */
     if (tail.n && str_starts(rendered, tail))
@@ -465,11 +467,12 @@ static bool fits(const struct prompt_maker *m, struct str rendered, struct str t
     for (size_t i = 0; i < ids->n; i++)
         if (tokenizer_is_special(m->tok, ids->v[i]))
             return false;
-    if (reasoning.n)
-        return true;
+    /* What the ids say is the message: else they were sampled with another vocabulary, or inside a <think> that is not shown. */
     struct buf text = { 0 };
     tokenizer_decode(m->tok, ids->v, ids->n, false, &text);
-    bool ok = str_find(buf_view(&text), STR("</think>")) < 0 || str_find(rendered, STR("</think>")) >= 0;
+    bool ok = shows(buf_view(&text), message) && str_find(buf_view(&text), reasoning) >= 0;
+    if (ok && !reasoning.n)
+        ok = str_find(buf_view(&text), STR("</think>")) < 0 || str_find(rendered, STR("</think>")) >= 0;
     buf_deinit(&text);
     return ok;
 }
@@ -480,13 +483,12 @@ static int encode_answer(struct encoding *x, const struct json *message, const s
 {
     struct ids ids = { 0 };
     struct str rendered = str_sub(buf_view(&x->p->text.text), place->from, place->to);
-    struct str reasoning = json_str(json_get(message, "reasoning_content"));
     size_t from = place->from;
     int rc = 0;
     bool found = replay_find(x->o->replay, x->o->key_id, message, &ids);
     if (found && ids.n && tokenizer_is_special(x->m->tok, ids.v[ids.n - 1]))
         ids.n--; /* the end token, which the template writes */
-    if (found && shows(rendered, message) && fits(x->m, rendered, tail, reasoning, &ids, &from)) {
+    if (found && fits(x->m, rendered, tail, message, &ids, &from)) {
         rc = encode_up_to(x, from, place->to, e);
         ids_append(&x->p->ids, ids.v, ids.n);
         x->p->n_replayed++;

@@ -625,6 +625,25 @@ static void reasoning_comes_back_only_where_the_template_shows_it(void **state)
     bench_close(&b);
 }
 
+static void ids_that_say_something_else_are_not_used(void **state)
+{
+    struct bench b;
+    struct ids sampled = { 0 };
+    struct prompt p;
+    (void)state;
+    bench_open(&b, NULL);
+    sample(&b, "five", &sampled); /* as if remembered with another vocabulary */
+    struct replay_turn t = { .text = STR("four"), .ids = sampled.v, .n_ids = sampled.n };
+    replay_add(b.replay, STR("k"), &t);
+    make(&b, API_CHAT,
+         "{\"messages\": [{\"role\": \"user\", \"content\": \"u\"}, {\"role\": \"assistant\", \"content\": \"four\"}]}",
+         &p);
+    assert_int_equal(p.n_replayed, 0);
+    prompt_deinit(&p);
+    ids_deinit(&sampled);
+    bench_close(&b);
+}
+
 static void answers_of_another_key_are_not_used(void **state)
 {
     struct bench b;
@@ -661,6 +680,7 @@ int main(void)
         cmocka_unit_test(an_edited_call_is_rendered_as_the_client_wrote_it),
         cmocka_unit_test(a_long_conversation_only_grows),
         cmocka_unit_test(reasoning_comes_back_only_where_the_template_shows_it),
+        cmocka_unit_test(ids_that_say_something_else_are_not_used),
         cmocka_unit_test(answers_of_another_key_are_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
