@@ -265,6 +265,17 @@ for (const [name, model] of Object.entries(providers)) {
       same(asked, [{ city: "Zurich" }], "arguments");
     });
 
+  for (const streamed of [false, true])
+    await test(`ai: ${name}: scripted: reasoning, text, two calls${streamed ? ", streamed" : ""}`, async () => {
+      const tools = { list_files: tool({ inputSchema: z.object({ path: z.string() }) }), get_sunrise: tool({ inputSchema: z.object({ city: z.string() }) }) };
+      const request = { ...base, prompt: "[reasoned calls]", tools };
+      const answer = streamed ? streamText(request) : await generateText(request);
+      same([(await answer.text).trim(), await answer.finishReason], ["I will look.", "tool-calls"]);
+      same((await answer.toolCalls).map((c) => [c.toolName, c.input]), [["list_files", { path: 'src/a "b"' }], ["get_sunrise", { city: "Zürich" }]]);
+      // The provider openai knows no reasoning in chat.
+      if (name !== "openai chat") same((await answer.reasoningText).trim(), "The user wants two things.");
+    });
+
   await test(`ai: ${name}: a schema`, async () => {
     const answer = await generateText({ ...base, prompt: EMIL, output: Output.object({ schema: Person }) });
     same(answer.output, { name: "Emil" });

@@ -406,7 +406,111 @@ def messages_cancel():
     until(lambda: metric("octet_requests_running") == 0 and metric("octet_requests_cancelled_total") == before + 1, "it still runs")
 
 
+# --- answers of tests/clients/script.jsonl: what the demonstration model never says ---
+
+PAIR = [("list_files", {"path": 'src/a "b"'}), ("get_sunrise", {"city": "Zürich"})]
+THOUGHT = "The user wants two things."
+
+
+def scripted_chat(stream):
+    arguments = dict(model="m", messages=user("[reasoned calls]"), tools=[chat_tool(LIST), chat_tool(SUN)])
+    if stream:
+        with gpt.chat.completions.stream(**arguments) as events:
+            chunks = [e.chunk for e in events if e.type == "chunk"]
+            choice = events.get_final_completion().choices[0]
+        thought = "".join(c.choices[0].delta.to_dict().get("reasoning_content", "") for c in chunks if c.choices)
+        holds(len([c for c in chunks if c.choices and c.choices[0].delta.tool_calls]) > 6, "the calls came in few pieces")
+    else:
+        choice = gpt.chat.completions.create(**arguments).choices[0]
+        thought = choice.message.reasoning_content
+    same((thought.strip(), choice.message.content.strip(), choice.finish_reason), (THOUGHT, "I will look.", "tool_calls"))
+    same([(c.function.name, json.loads(c.function.arguments)) for c in choice.message.tool_calls], PAIR)
+
+
+def scripted_responses(stream):
+    arguments = dict(model="m", input="[reasoned calls]", tools=[response_tool(LIST), response_tool(SUN)])
+    if stream:
+        with gpt.responses.stream(**arguments) as events:
+            for _ in events:
+                pass
+            answer = events.get_final_response()
+    else:
+        answer = gpt.responses.create(**arguments)
+    same([i.type for i in answer.output], ["reasoning", "message", "function_call", "function_call"])
+    same((answer.output[0].summary[0].text.strip(), answer.output_text.strip()), (THOUGHT, "I will look."))
+    same([(i.name, json.loads(i.arguments)) for i in answer.output[2:]], PAIR)
+
+
+def scripted_messages(stream):
+    arguments = dict(model="m", max_tokens=500, messages=user("[reasoned calls]"), tools=[claude_tool(LIST), claude_tool(SUN)])
+    if stream:
+        with claude.messages.stream(**arguments) as events:
+            answer = events.get_final_message()
+    else:
+        answer = claude.messages.create(**arguments)
+    same([b.type for b in answer.content], ["thinking", "text", "tool_use", "tool_use"])
+    same((answer.content[0].thinking.strip(), answer.content[1].text.strip()), (THOUGHT, "I will look."))
+    holds(answer.content[0].signature, "no signature")
+    same([(b.name, b.input) for b in answer.content[2:]], PAIR)
+
+
+def scripted_texts():
+    choice = chat("[bare call]", tools=[chat_tool(LIST)]).choices[0]
+    check_files_call(choice.message.tool_calls[0])
+    choice = chat("[no call]", tools=[chat_tool(LIST)]).choices[0]
+    same((choice.message.content, choice.message.tool_calls), ("Write `<function=other>` and <tool_call> like this.", None))
+
+
+def cut_inside_the_call(ask):
+    """The answer under each limit at which its first call has begun and is not over."""
+    for limit in range(1, 200):
+        answer = ask(limit)
+        if answer:
+            return answer
+    raise AssertionError("no limit cuts the call")
+
+
+def scripted_cuts():
+    def chat_cut(limit):
+        choice = chat("[bare call]", tools=[chat_tool(LIST)], max_tokens=limit).choices[0]
+        return choice if choice.message.tool_calls and choice.message.tool_calls[0].function.arguments else None
+
+    def is_whole(text):
+        try:
+            json.loads(text)
+        except ValueError:
+            return False
+        return True
+
+    choice = cut_inside_the_call(chat_cut)
+    same((choice.finish_reason, is_whole(choice.message.tool_calls[0].function.arguments)), ("length", False))
+
+    def response_cut(limit):
+        answer = gpt.responses.create(model="m", input="[bare call]", tools=[response_tool(LIST)], max_output_tokens=limit)
+        return answer if answer.output and answer.output[0].type == "function_call" and answer.output[0].arguments else None
+
+    answer = cut_inside_the_call(response_cut)
+    same((answer.status, answer.output[0].status, is_whole(answer.output[0].arguments)), ("incomplete", "incomplete", False))
+    limit = answer.usage.output_tokens
+    events = list(gpt.responses.create(model="m", input="[bare call]", tools=[response_tool(LIST)], max_output_tokens=limit, stream=True))
+    same([e.type for e in events if e.type.endswith(".done")], [], "what is done")
+    cut = claude.messages.create(model="m", max_tokens=limit, messages=user("[bare call]"), tools=[claude_tool(LIST)])
+    same(([b.type for b in cut.content], cut.stop_reason), ([], "max_tokens"))
+    with claude.messages.stream(model="m", max_tokens=limit, messages=user("[bare call]"), tools=[claude_tool(LIST)]) as stream:
+        events = list(stream)
+    written = "".join(e.delta.partial_json for e in events if e.type == "content_block_delta" and e.delta.type == "input_json_delta")
+    same((is_whole(written), events[-2].type if events[-1].type == "message_stop" else None), (False, "message_delta"))
+
+
 for name, function in {
+    "scripted: chat, reasoning, text, two calls": lambda: scripted_chat(False),
+    "scripted: chat, the same streamed": lambda: scripted_chat(True),
+    "scripted: responses, reasoning, text, two calls": lambda: scripted_responses(False),
+    "scripted: responses, the same streamed": lambda: scripted_responses(True),
+    "scripted: messages, reasoning, text, two calls": lambda: scripted_messages(False),
+    "scripted: messages, the same streamed": lambda: scripted_messages(True),
+    "scripted: a bare call is one, a mentioned one is text": scripted_texts,
+    "scripted: a call that is cut stays unfinished": scripted_cuts,
     "openai: models, also in Anthropic's list": models,
     "openai: chat, one object": chat_creates,
     "openai: chat, stream": chat_streams,

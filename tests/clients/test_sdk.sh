@@ -11,7 +11,7 @@ need js && js=1
 "$OCTET" help | grep -q 'serve' || { skipped=1; echo "skip: this octet has no serve"; finish; }
 
 OCTET_CONTEXT=4096
-"$OCTET" serve models/octet-mini --port 0 --context $OCTET_CONTEXT >"$tmp/ready" 2>"$tmp/serve" &
+"$OCTET" serve models/octet-mini --port 0 --context $OCTET_CONTEXT --script tests/clients/script.jsonl >"$tmp/ready" 2>"$tmp/serve" &
 server=$!
 await "$tmp/ready" || { cat "$tmp/serve"; exit 1; }
 OCTET_URL=$(sed -n 's|.*listening on \(http://127[^ ;]*\).*|\1|p' "$tmp/ready")
