@@ -408,6 +408,41 @@ static void a_branch_in_the_middle_of_a_page_keeps_both_pages(void **state)
     world_deinit(&w);
 }
 
+static void the_place_where_a_prompt_leaves_the_tree_is_known(void **state)
+{
+    (void)state;
+    struct world w;
+    int32_t next, ids[200];
+    world_init(&w, &full, 1000, 1);
+    struct seq a = insert_new(&w, 0, 150), b;
+    seq_init(&b);
+    count_up(&b, 0, 0, 100);
+    count_up(&b, 1000, 100, 150);
+    assert_true(seq_fill(&w, &b, 150));
+    seq_insert(&w, &b, 150, false);
+    for (int32_t i = 0; i < 200; i++)
+        ids[i] = i;
+    assert_int_equal(prefix_match(w.x, ids, 150, &next), 150);
+    assert_int_equal(next, -1);
+    assert_int_equal(prefix_match(w.x, ids, 200, &next), 150); /* behind the end there is nothing to differ from */
+    assert_int_equal(next, -1);
+    ids[120] = 7;
+    assert_int_equal(prefix_match(w.x, ids, 150, &next), 120);
+    assert_int_equal(next, 120);
+    /* At a fork it is the branch that was used last. */
+    const struct seq *all[] = { &a, &b };
+    ids[100] = 7;
+    for (int i = 0; i < 4; i++) {
+        struct prefix_hit hit = prefix_lookup(w.x, all[i % 2]->ids, 150);
+        prefix_unpin(w.x, hit.node);
+        assert_int_equal(prefix_match(w.x, ids, 150, &next), 100);
+        assert_int_equal(next, all[i % 2]->ids[100]);
+    }
+    seq_deinit(&w, &a);
+    seq_deinit(&w, &b);
+    world_deinit(&w);
+}
+
 static void what_was_used_longest_ago_goes_first_page_by_page(void **state)
 {
     (void)state;
@@ -548,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_leaf_grows_where_its_owner_goes_on),
         cmocka_unit_test(a_pinned_leaf_grows_by_nobody_else),
         cmocka_unit_test(a_branch_in_the_middle_of_a_page_keeps_both_pages),
+        cmocka_unit_test(the_place_where_a_prompt_leaves_the_tree_is_known),
         cmocka_unit_test(what_was_used_longest_ago_goes_first_page_by_page),
         cmocka_unit_test(what_others_hold_is_not_evicted),
         cmocka_unit_test(a_window_is_resumed_only_where_its_pages_are),
