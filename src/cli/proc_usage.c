@@ -1,9 +1,11 @@
-/* proc_usage.c - /proc/PID/task/TID/schedstat has the time on a processor in nanoseconds, /proc/PID/status the memory.
+/* proc_usage.c - /proc/PID/task/TID/schedstat has the time of a living thread on a processor in nanoseconds, /proc/PID/stat that of the whole process
+ * in ticks, /proc/PID/status the memory.
  * SPDX-License-Identifier: MIT */
 #include "cli/proc_usage.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -45,6 +47,22 @@ static void add_thread(struct proc_usage *u, int64_t pid, const char *tid)
         entry(u, name)->ns += (int64_t)ns;
 }
 
+/* Time of the whole process, with the threads that have ended. */
+static int64_t process_ns(int64_t pid)
+{
+    char path[64], text[1024];
+    int64_t n[2] = { 0 };
+    struct str rest, word;
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    /* Behind the name, which may hold anything, the 12th and 13th words are the time in user mode and in the kernel. */
+    const char *at = read_small(path, text, sizeof text) ? strrchr(text, ')') : NULL;
+    rest = str_from(at ? at + 2 : "");
+    for (int i = 0; i < 13 && str_cut(&rest, ' ', &word); i++)
+        if (i >= 11)
+            (void)str_to_i64(word, &n[i - 11]);
+    return (n[0] + n[1]) * (1000000000 / sysconf(_SC_CLK_TCK));
+}
+
 /* "VmRSS:    1234 kB" */
 static uint64_t memory(const char *status, const char *key)
 {
@@ -72,9 +90,13 @@ int proc_usage_read(struct proc_usage *u, int64_t pid, struct err *e)
     int rc = file_list(&tids, &n, path, e);
     if (rc)
         return rc;
+    int64_t living = 0, all = process_ns(pid);
     for (size_t i = 0; i < n; i++)
         add_thread(u, pid, tids[i]);
     file_list_free(tids, n);
+    for (size_t i = 0; i < u->n; i++)
+        living += u->v[i].ns;
+    entry(u, "ended")->ns += MAX(all - living, 0);
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* proc_usage.h - what another process of this machine has used: processor time by thread, and memory. Linux; elsewhere nothing is known.
+ * Threads that have ended count as one, "ended", to a hundredth of a second.
  * SPDX-License-Identifier: MIT */
 #ifndef CLI_PROC_USAGE_H
 #define CLI_PROC_USAGE_H

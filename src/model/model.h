@@ -24,7 +24,7 @@ struct model_opts {
     int64_t part_ns;      /* time from one pause of model_forward_in to the next, about; 0: 40 ms */
 };
 
-enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 64 };
+enum { MODEL_CHUNK = 512, MODEL_OUT_ROWS = 256 };
 
 extern const struct model_opts model_opts_default;
 
