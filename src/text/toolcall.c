@@ -16,6 +16,9 @@
 
 static const struct toolcall_format *const formats[] = { &toolcall_xml_format, &toolcall_json_format };
 
+/* White space before <think>, and line feeds before </think>, that are taken for part of the frame. */
+enum { SPACE_MAX = 512, LINE_FEEDS_MAX = 16 };
+
 enum stage { AT_START, IN_THINK, AFTER_THINK, IN_CONTENT };
 
 struct toolcall {
@@ -130,7 +133,7 @@ static void reasoning(struct toolcall *t, struct str s)
 
 static struct str without_line_feeds(struct str s)
 {
-    while (s.n && s.p[s.n - 1] == '\n')
+    for (int i = 0; i < LINE_FEEDS_MAX && s.n && s.p[s.n - 1] == '\n'; i++)
         s.n--;
     return s;
 }
@@ -198,7 +201,7 @@ static void at_start(struct toolcall *t, bool over)
 {
     struct str s = buf_view(&t->held);
     size_t n = 0;
-    while (n < s.n && memchr(" \t\r\n", s.p[n], 4))
+    while (n < s.n && n < SPACE_MAX && memchr(" \t\r\n", s.p[n], 4))
         n++;
     struct str rest = str_sub(s, n, s.n);
     if (str_starts(rest, STR("<think>"))) {

@@ -214,8 +214,9 @@ enum state { IN_TEXT, IN_JSON, BEHIND_CALL };
 struct parser {
     const struct toolset *tools; /* borrowed */
     struct toolcall_out *out;    /* borrowed */
-    struct buf in;               /* what is not yet used up; in a call, from <tool_call> on */
-    size_t at;                   /* of `in`: what is looked at next */
+    struct buf in;               /* what is not yet used up, in a call from its <tool_call> on */
+    size_t call, at;             /* of `in`: the call's <tool_call>, what is looked at next */
+    int tool;                    /* that `name` names, or -1 */
     enum state state;
     struct scan scan;
     size_t key_from;       /* of the last key at the top, its quotes included */
@@ -277,12 +278,13 @@ static bool decode(struct str text, struct buf *out)
     return good;
 }
 
-static int named(const struct parser *p)
+/* The name is whole. */
+static void look_up(struct parser *p)
 {
     struct buf name = { 0 };
-    int tool = p->name.to != SIZE_MAX && decode(of(p, &p->name), &name) ? toolset_find(p->tools, buf_view(&name)) : -1;
+    if (decode(of(p, &p->name), &name))
+        p->tool = toolset_find(p->tools, buf_view(&name));
     buf_deinit(&name);
-    return tool;
 }
 
 static bool in_text(struct parser *p, bool over)
@@ -299,13 +301,14 @@ static bool in_text(struct parser *p, bool over)
     }
     if (scan > p->at)
         toolcall_out_text(p->out, str_sub(s, p->at, scan));
-    buf_drop(&p->in, scan);
-    p->at = 0;
+    p->at = scan;
     if (m != TOOLCALL_MATCH_YES)
         return false;
     memset(&p->scan, 0, sizeof p->scan);
     scan_byte(&p->scan, '{');
-    p->at = end;
+    p->call = scan;
+    p->at = scan + end;
+    p->tool = -1;
     p->name = p->args = absent;
     p->member = NULL;
     p->began = false;
@@ -317,7 +320,7 @@ static bool in_text(struct parser *p, bool over)
 static void not_a_call(struct parser *p)
 {
     toolcall_out_text(p->out, opening);
-    p->at = opening.n;
+    p->at = p->call + opening.n;
     p->state = IN_TEXT;
 }
 
@@ -336,9 +339,9 @@ static void stream(struct parser *p, size_t to)
     p->sent = to;
 }
 
-static void begin_streaming(struct parser *p, int tool)
+static void begin_streaming(struct parser *p)
 {
-    toolcall_out_begin(p->out, tool);
+    toolcall_out_begin(p->out, p->tool);
     p->began = true;
     p->sent = p->args.from;
     p->respell = (struct respell){ 0 };
@@ -375,11 +378,10 @@ static void json_done(struct parser *p)
         return;
     }
     struct buf args = { 0 };
-    int tool = named(p);
-    if (tool < 0 || !whole_args(p, &args)) {
+    if (p->tool < 0 || !whole_args(p, &args)) {
         not_a_call(p);
     } else {
-        toolcall_out_begin(p->out, tool);
+        toolcall_out_begin(p->out, p->tool);
         buf_str(toolcall_out_args(p->out), buf_view(&args));
         finish_call(p, true);
     }
@@ -419,6 +421,8 @@ static void json_byte(struct parser *p)
         p->member->from = at;
     if (p->member && (s->ended_before || s->ended_at)) {
         p->member->to = s->ended_at ? at + 1 : at;
+        if (p->member == &p->name)
+            look_up(p);
         p->member = NULL;
     }
 }
@@ -428,11 +432,8 @@ static bool in_json(struct parser *p)
     while (p->at < p->in.n && p->scan.expect < DONE) {
         json_byte(p);
         bool object = p->args.from != SIZE_MAX && p->in.p[p->args.from] == '{';
-        if (!p->began && object && p->args.to == SIZE_MAX && p->at - p->args.from > HOLD_MAX) {
-            int tool = named(p);
-            if (tool >= 0)
-                begin_streaming(p, tool);
-        }
+        if (!p->began && object && p->args.to == SIZE_MAX && p->at - p->args.from > HOLD_MAX && p->tool >= 0)
+            begin_streaming(p);
     }
     if (p->began)
         stream(p, p->args.to != SIZE_MAX ? p->args.to - 1 : p->scan.expect == BROKEN ? p->at - 1 : p->at);
@@ -451,7 +452,7 @@ static bool behind_call(struct parser *p, bool over)
     static const struct str closing = { "</tool_call>", 12 };
     struct str rest = str_sub(buf_view(&p->in), p->at, p->in.n);
     size_t n = 0;
-    while (n < rest.n && memchr(" \t\r\n", rest.p[n], 4))
+    while (n < rest.n && n < SPACE_MAX && memchr(" \t\r\n", rest.p[n], 4))
         n++;
     struct str tag = str_sub(rest, n, rest.n);
     bool half = tag.n < closing.n && memcmp(tag.p, closing.p, tag.n) == 0;
@@ -460,6 +461,26 @@ static bool behind_call(struct parser *p, bool over)
     p->at += half ? rest.n : str_starts(tag, closing) ? n + closing.n : 0;
     p->state = IN_TEXT;
     return true;
+}
+
+static void shift(struct member *m, size_t n)
+{
+    m->from -= m->from == SIZE_MAX ? 0 : n;
+    m->to -= m->to == SIZE_MAX ? 0 : n;
+}
+
+/* Forgets the first n bytes of `in`. */
+static void drop(struct parser *p, size_t n)
+{
+    buf_drop(&p->in, n);
+    p->at -= n;
+    if (p->state != IN_JSON)
+        return;
+    p->call -= n;
+    p->key_from -= MIN(n, p->key_from);
+    p->sent -= MIN(n, p->sent);
+    shift(&p->name, n);
+    shift(&p->args, n);
 }
 
 static void run(struct parser *p, bool over)
@@ -478,6 +499,7 @@ static void run(struct parser *p, bool over)
             break;
         }
     }
+    drop(p, p->state == IN_JSON ? p->call : p->at);
 }
 
 static void feed(void *parser, struct str text)
@@ -490,16 +512,15 @@ static void feed(void *parser, struct str text)
 /* What the cut call says so far: its name must be known. */
 static void end_inside(struct parser *p, bool truncated)
 {
-    int tool = truncated && !p->began ? named(p) : -1;
     bool object = p->args.from != SIZE_MAX && p->in.p[p->args.from] == '{';
-    if (!p->began && tool < 0) {
+    if (!p->began && (p->tool < 0 || !truncated)) {
         not_a_call(p);
         return;
     }
     if (!p->began && object)
-        begin_streaming(p, tool);
+        begin_streaming(p);
     else if (!p->began)
-        toolcall_out_begin(p->out, tool);
+        toolcall_out_begin(p->out, p->tool);
     if (object)
         stream(p, p->args.to != SIZE_MAX ? p->args.to - 1 : p->at);
     toolcall_out_end(p->out, false);
