@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "base/buf.h"
+#include "base/map.h"
 
 /* Nested references that are followed, and schemas looked at in all, for one parameter. */
 enum { DEPTH_MAX = 24, VISITS_MAX = 500 };
@@ -242,4 +243,54 @@ bool toolcall_schema_lists(const struct toolcall_param *p, struct str s)
 {
     struct walk w = { .root = p->root };
     return lists(&w, p->schema, s);
+}
+
+/* Whether `name` is among the required parameters of the schema, or of those it refers to or consists of. */
+static bool required(struct walk *w, const struct json *schema, struct str name)
+{
+    bool found = false;
+    if (json_type(schema) == JSON_OBJECT && enter(w)) {
+        const struct json *names = json_get(schema, "required"), *all = json_get(schema, "allOf");
+        for (size_t i = 0; !found && i < json_len(names); i++)
+            found = json_type(json_at(names, i)) == JSON_STRING && str_eq(json_str(json_at(names, i)), name);
+        if (!found && json_has(schema, "$ref"))
+            found = required(w, resolve(w, json_get(schema, "$ref")), name);
+        for (size_t i = 0; !found && i < json_len(all); i++)
+            found = required(w, json_at(all, i), name);
+    }
+    w->depth--;
+    return found;
+}
+
+struct each {
+    struct walk w;
+    struct map told;
+    toolcall_schema_fn *fn;
+    void *arg;
+};
+
+static void each(struct each *x, const struct json *schema)
+{
+    static const char *const lists[] = { "allOf", "anyOf", "oneOf" };
+    struct json_iter it;
+    if (json_type(schema) == JSON_OBJECT && enter(&x->w)) {
+        for (bool more = json_first(&it, json_get(schema, "properties")); more; more = json_next(&it)) {
+            struct walk w = { .root = x->w.root };
+            if (map_set(&x->told, it.key, 0) == 1)
+                x->fn(x->arg, it.key, required(&w, x->w.root, it.key));
+        }
+        if (json_has(schema, "$ref"))
+            each(x, resolve(&x->w, json_get(schema, "$ref")));
+        for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+            for (size_t i = 0; i < json_len(json_get(schema, lists[l])); i++)
+                each(x, json_at(json_get(schema, lists[l]), i));
+    }
+    x->w.depth--;
+}
+
+void toolcall_schema_each(const struct json *root, toolcall_schema_fn *fn, void *arg)
+{
+    struct each x = { .w = { .root = root }, .fn = fn, .arg = arg };
+    each(&x, root);
+    map_deinit(&x.told);
 }

@@ -33,6 +33,10 @@ struct toolcall_param {
 
 /* The parameter `name` of a tool whose parameters have the schema `root` (NULL: none). Found through $ref, allOf, anyOf, oneOf too. */
 struct toolcall_param toolcall_schema_param(const struct json *root, struct str name);
+/* Hands every parameter that `root` declares to fn, once each, in the order of the schema; `required`: a call must have it. Through $ref and allOf;
+ * what stands in anyOf and oneOf is never required. */
+typedef void toolcall_schema_fn(void *arg, struct str name, bool required);
+void toolcall_schema_each(const struct json *root, toolcall_schema_fn *fn, void *arg);
 /* Whether enum or const list the string s. */
 bool toolcall_schema_lists(const struct toolcall_param *p, struct str s);
 

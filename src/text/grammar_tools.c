@@ -1,0 +1,142 @@
+/* grammar_tools.c - what an output may look like when tools are offered.
+ *
+ *   auto        [reasoning] text (call text)*          text never opens a call, so that prose is never forced into one
+ *   required    [reasoning] call+
+ *   a schema    [reasoning] (JSON | call+)
+ *
+ * SPDX-License-Identifier: MIT */
+#include "text/grammar.h"
+
+#include <stdint.h>
+
+#include "text/grammar_build.h"
+#include "text/grammar_tool.h"
+#include "text/schema.h"
+#include "text/toolcall_format.h"
+
+static const struct writer {
+    const struct toolcall_format *format;
+    int (*text)(const struct grammar_tool *t);
+    int (*call)(const struct grammar_tool *t, bool strict);
+} writers[] = {
+    { &toolcall_xml_format, grammar_tool_xml_text, grammar_tool_xml_call },
+    { &toolcall_json_format, grammar_tool_json_text, grammar_tool_json_call },
+};
+
+/* Without tools: any text, no call. */
+static int no_tool_text(const struct grammar_tool *t)
+{
+    return grammar_build_chars(t->b, 0, SIZE_MAX, false);
+}
+
+static int no_tool_call(const struct grammar_tool *t, bool strict)
+{
+    (void)strict;
+    return grammar_build_never(t->b);
+}
+
+static const struct writer no_tools = { NULL, no_tool_text, no_tool_call };
+
+static const struct writer *writer_of(const struct grammar_tools_opts *o)
+{
+    for (size_t i = 0; o->tools->n && i < ARRAY_LEN(writers); i++)
+        if (writers[i].format == o->format)
+            return &writers[i];
+    return o->tools->n ? NULL : &no_tools;
+}
+
+static int seq(const struct grammar_tool *t, int a, int b, int c)
+{
+    const int parts[] = { a, b, c };
+    return grammar_build_seq(t->b, parts, 3);
+}
+
+static int thinking(const struct grammar_tool *t, const struct grammar_tools_opts *o)
+{
+    int rest = grammar_build_until(t->b, STR("</think>"), true);
+    if (o->opens_think)
+        return rest;
+    if (!o->reasoning)
+        return grammar_build_empty(t->b);
+    return grammar_build_repeat(t->b, seq(t, t->space, grammar_build_literal(t->b, STR("<think>")), rest), 0, 1);
+}
+
+/* call (white space call)* */
+static int calls(const struct grammar_tool *t, const struct grammar_tools_opts *o, const struct writer *w)
+{
+    int call = w->call(t, true), empty = grammar_build_empty(t->b);
+    int more = grammar_build_repeat(t->b, seq(t, t->space, call, empty), 0, o->parallel ? SIZE_MAX : 0);
+    return seq(t, t->space, seq(t, call, more, empty), t->space);
+}
+
+/* What is no call: JSON. A schema that cannot be enforced is the caller's to refuse; here it is relaxed. */
+static int answer(const struct grammar_tool *t, const struct grammar_tools_opts *o, struct err *e)
+{
+    struct json *any = NULL;
+    struct schema *s = NULL;
+    int node = grammar_build_never(t->b);
+    const struct schema_opts so = { .relaxed = t->relaxed };
+    int rc = o->schema ? 0 : json_parse(&any, STR("{\"type\": \"object\"}"), "schema", NULL, e);
+    const struct json *root = o->schema ? o->schema : any;
+    if (!rc)
+        rc = schema_open(&s, t->b, root, &so, e);
+    if (!rc)
+        rc = schema_value(s, root, SCHEMA_ANY, &node, e);
+    if (rc)
+        grammar_build_fail(t->b, rc, "%s", e->msg);
+    schema_free(s);
+    json_free(any);
+    return seq(t, t->space, node, t->space);
+}
+
+static int free_text(const struct grammar_tool *t, const struct grammar_tools_opts *o, const struct writer *w)
+{
+    int text = w->text(t), empty = grammar_build_empty(t->b);
+    int more = seq(t, w->call(t, false), text, empty);
+    return seq(t, text, grammar_build_repeat(t->b, more, 0, o->parallel ? SIZE_MAX : 1), empty);
+}
+
+static int whole(const struct grammar_tool *t, const struct grammar_tools_opts *o, const struct writer *w,
+                 struct err *e)
+{
+    if (o->mode == GRAMMAR_TOOLS_REQUIRED)
+        return calls(t, o, w);
+    if (!o->schema && !o->any_json)
+        return free_text(t, o, w);
+    const int either[] = { answer(t, o, e), calls(t, o, w) };
+    return grammar_build_alt(t->b, either, 2);
+}
+
+static int build(struct grammar **out, const struct grammar_tools_opts *o, bool simple, struct buf *relaxed,
+                 struct err *e)
+{
+    struct err inner = ERR_INIT;
+    struct grammar_build *b = grammar_build_new(NULL);
+    struct grammar_tool t = { .b = b, .tools = o->tools, .only = o->only, .simple = simple, .relaxed = relaxed };
+    t.space = grammar_build_regex(b, STR("[ \\t\\r\\n]{0,8}"), false);
+    int body = whole(&t, o, writer_of(o), &inner);
+    int root = seq(&t, thinking(&t, o), body, grammar_build_empty(b));
+    int rc = grammar_build_finish(b, root, out, e);
+    grammar_build_free(b);
+    return rc;
+}
+
+int grammar_tools(struct grammar **out, const struct grammar_tools_opts *o, struct buf *relaxed, struct err *e)
+{
+    struct err first = ERR_INIT;
+    struct buf notes = { 0 };
+    *out = NULL;
+    if (!writer_of(o))
+        return err_set(e, ERR_UNSUPPORTED, "the format of this model's tool calls has no grammar");
+    int rc = build(out, o, false, &notes, &first);
+    if (rc) {
+        /* Together the schemas are too much: the calls keep to names and requirements. */
+        buf_reset(&notes);
+        buf_printf(&notes, "tools: schemas of parameters are left out: %s\n", first.msg);
+        rc = build(out, o, true, &notes, e);
+    }
+    if (!rc && relaxed)
+        buf_str(relaxed, buf_view(&notes));
+    buf_deinit(&notes);
+    return rc;
+}
