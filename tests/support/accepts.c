@@ -28,23 +28,43 @@ bool accepts(const struct grammar *g, struct str text)
     return yes;
 }
 
-/* Bytes that a text nears its end with: they are taken where they are allowed once it is late. */
-static bool closes(int byte)
+static bool live(const struct gstate *x, int byte)
 {
-    return byte == '"' || byte == '}' || byte == ']';
+    return x->live[byte / 64] >> (byte % 64) & 1;
 }
 
-static int draw(const struct gstate *x, struct rng *r, bool late)
+/* The byte that brings a JSON text nearest to its end, -1: none is allowed. */
+static int closing(const struct gstate *x, bool in_string)
 {
-    int live[256], n = 0;
-    for (int byte = 0; byte < 256; byte++) {
-        if (!(x->live[byte / 64] >> (byte % 64) & 1))
-            continue;
-        if (late && closes(byte) && rng_below(r, 4))
-            return byte;
-        live[n++] = byte;
+    static const char outside[] = "]}";
+    if (in_string)
+        return live(x, '"') ? '"' : -1;
+    for (int i = 0; outside[i]; i++)
+        if (live(x, outside[i]))
+            return outside[i];
+    return -1;
+}
+
+static int draw(const struct gstate *x, struct rng *r)
+{
+    int v[256], n = 0;
+    for (int byte = 0; byte < 256; byte++)
+        if (live(x, byte))
+            v[n++] = byte;
+    return n ? v[rng_below(r, (uint32_t)n)] : -1;
+}
+
+/* Whether the text ends inside a JSON string. */
+static bool in_string(struct str text)
+{
+    bool in = false;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"')
+            in = !in;
+        else if (in && text.p[i] == '\\')
+            i++;
     }
-    return n ? live[rng_below(r, (uint32_t)n)] : -1;
+    return in;
 }
 
 bool accepts_walk(const struct grammar *g, struct rng *r, size_t hurry, size_t cut, struct buf *text)
@@ -53,7 +73,8 @@ bool accepts_walk(const struct grammar *g, struct rng *r, size_t hurry, size_t c
     uint32_t at = s->start;
     bool ended = false;
     for (size_t i = 0; i < cut && !ended && at != GSTATE_DEAD; i++) {
-        int byte = draw(&s->states[at], r, i >= hurry);
+        int byte = i >= hurry ? closing(&s->states[at], in_string(buf_view(text))) : -1;
+        byte = byte < 0 ? draw(&s->states[at], r) : byte;
         if (s->states[at].may_end && (byte < 0 || i >= hurry || rng_below(r, 3) == 0)) {
             ended = true;
         } else if (byte < 0) {

@@ -12,8 +12,8 @@
 
 bool accepts(const struct grammar *g, struct str text);
 
-/* Appends a random text of the grammar: at each byte any that it allows, preferring to end from `hurry` bytes on. False: still not at an end after
- * `cut` bytes. */
+/* Appends a random text of the grammar: at each byte any that it allows, from `hurry` bytes on one that
+ * ends a part of a JSON text where it can. False: still not at an end after `cut` bytes. */
 bool accepts_walk(const struct grammar *g, struct rng *r, size_t hurry, size_t cut, struct buf *text);
 
 #endif
