@@ -185,7 +185,7 @@ test-agents: all ## seven agents from npm, headless, without network, against th
 test-vocab: ## fetch the real Qwen3 vocabulary for the tokeniser's tests
 	@sh tools/fetch-test-vocab.sh || echo "test-vocab: not available; its tests will be skipped"
 test-clients-deps: ## install the official SDKs that talk to the server in tests/clients
-	@sh tools/clients.sh || echo "test-clients-deps: not all available; their tests will be skipped"
+	@{ sh tools/deps.sh clients && sh tools/clients.sh; } || echo "test-clients-deps: not all available; their tests will be skipped"
 
 test-suite: ## fetch the JSON Schema Test Suite and a validator for the tests of schemas
 	@sh tools/fetch-json-schema-suite.sh || echo "test-suite: not all available; what is missing is skipped in the tests"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # deps.sh - installs what Octet is built with, if any of it is missing: Debian packages through apt-get, as root or with sudo.
-# Does nothing where all is there. `deps.sh aarch64` adds what the cross build and its emulator need.
+# Does nothing where all is there. `deps.sh aarch64` adds what the cross build and its emulator need, `deps.sh clients` what
+# tools/clients.sh needs, whoever it comes from.
 # SPDX-License-Identifier: MIT
 set -eu
 
@@ -9,6 +10,10 @@ native="gcc make pkg-config $libs clang clang-tidy clang-format libclang-rt-14-d
 if [ "${1:-}" = aarch64 ]; then
     wanted="make pkg-config gcc-aarch64-linux-gnu qemu-user libc6:arm64"
     for p in $libs; do wanted="$wanted $p:arm64"; done
+elif [ "${1:-}" = clients ]; then
+    wanted=
+    python3 -c 'import ensurepip, venv' 2>/dev/null || wanted="$wanted python3-venv"
+    command -v npm >/dev/null || wanted="$wanted npm"
 else
     wanted=$native
 fi
