@@ -39,7 +39,12 @@ void access_log_line(void *arg, const char *line, const char *json)
     } else {
         localtime_r(&now, &tm);
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &tm);
-        buf_printf(&out, "%s access %s\n", stamp, line);
+        buf_printf(&out, "%s access %s", stamp, line);
+        /* A path may hold anything: nothing in it makes a line of its own, or speaks to a terminal. */
+        for (size_t i = 0; i < out.n; i++)
+            if ((unsigned char)out.p[i] < ' ' || out.p[i] == 0x7f)
+                out.p[i] = '?';
+        buf_char(&out, '\n');
     }
     /* A log that cannot be written must not stop the server. */
     if (out.p && write(a->fd, out.p, out.n) < 0)

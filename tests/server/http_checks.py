@@ -487,6 +487,8 @@ def logs_are_lines_or_objects_in_a_file_of_its_owner():
         same(len([x for x in lines if "/v1/chat/completions" in json.dumps(x)]), 1)
     with Server() as s:
         s.ask("POST", "/v1/chat/completions", chat("Hi", max_tokens=2))
+        s.ask("GET", "/a%0A2026-01-01%2000:00:00%20access%20forged%1B[2J")
+        s.line(r"/a\?2026-01-01 00:00:00 access forged\?\[2J 404")
         s.line(r"^\S+ \S+ access req_\w+ 127\.0\.0\.1 POST /v1/chat/completions 200 in=\d+ cached=\d+ out=\d+ .*finish=")
 
 
