@@ -127,7 +127,7 @@ SHELL_TESTS := $(wildcard tests/cli/test_*.sh)
 SERVER_TESTS := $(wildcard tests/server/test_*.sh) $(wildcard tests/clients/test_*.sh)
 # The prompts with known answers take minutes there and meet no code that the others do not.
 SANITIZED = $(UNIT) $(KERNEL) $(B)/tests/server/test_server OCTET=$(B)/octet $(B)/tests/cli/test_bad_input $(filter-out tests/cli/test_answers.sh,$(SHELL_TESTS))
-THREADED = $(B)/tests/unit/test_pool $(B)/tests/unit/test_store $(B)/tests/unit/test_store_disk $(B)/tests/kernel/test_ops \
+THREADED = $(B)/tests/unit/test_matcher $(B)/tests/unit/test_pool $(B)/tests/unit/test_store $(B)/tests/unit/test_store_disk $(B)/tests/kernel/test_ops \
            $(B)/tests/server/test_server
 
 test-unit: $(UNIT) ## modules of base to cli

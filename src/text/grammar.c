@@ -16,6 +16,7 @@ int grammar_new(struct grammar **out, struct gdef *d, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for a lock");
     }
     atomic_init(&g->refs, 1);
+    g->store_bytes = STORE_BYTES;
     g->def = *d;
     *d = (struct gdef){ 0 };
     *out = g;
@@ -49,7 +50,7 @@ struct gstore *grammar_store(struct grammar *g, const struct token_trie *t)
     pthread_mutex_lock(&g->lock);
     struct gstore *s = g->store;
     if (!s || s->trie != token_trie_serial(t) || gstore_full(s)) {
-        s = gstore_new(&g->def, token_trie_serial(t), STORE_BYTES);
+        s = gstore_new(&g->def, token_trie_serial(t), g->store_bytes);
         if (s) {
             s->refs = 1;
             drop(g->store);

@@ -20,6 +20,7 @@ struct grammar {
     struct gdef def;
     pthread_mutex_t lock;
     struct gstore *store; /* held; the current one, or NULL */
+    size_t store_bytes;   /* a store is full beyond this; tests make it small before the first matcher */
 };
 
 /* Takes over the definition (d is empty afterwards), which gdef_finish went through. */
