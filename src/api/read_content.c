@@ -219,6 +219,18 @@ static bool is_text_parts(const struct json *v)
     return true;
 }
 
+/* Whether text looks like [{"type": ... or [{"text": ..., so that large results of other form are not parsed for nothing. */
+static bool may_be_parts(struct str s)
+{
+    if (!str_starts(s, STR("[")) || !str_ends(s, STR("]")))
+        return false;
+    s = str_trim(str_sub(s, 1, s.n));
+    if (!str_starts(s, STR("{")))
+        return false;
+    s = str_trim(str_sub(s, 1, s.n));
+    return str_starts(s, STR("\"type\"")) || str_starts(s, STR("\"text\""));
+}
+
 /* Parts of a result; what is neither an object nor a string among them becomes its JSON text. */
 static int read_result_parts(struct reader *rd, const struct json *parts, const char *at, struct buf *out)
 {
@@ -253,7 +265,7 @@ int read_result_content(struct reader *rd, const struct json *v, const char *at,
     }
     struct str s = str_trim(json_str(v));
     struct json *inside = NULL;
-    if (str_starts(s, STR("[{")) && str_ends(s, STR("}]")))
+    if (may_be_parts(s))
         inside = parse_inside(rd, s);
     int rc = 0;
     if (is_text_parts(inside))

@@ -89,8 +89,7 @@ static int read_assistant_block(struct reader *rd, const struct json *block, con
 static int read_assistant(struct reader *rd, const struct json *content, const char *at)
 {
     char path[READ_PATH_BYTES];
-    read_turn_close(rd);
-    read_turn(rd);
+    read_turn(rd); /* messages of the assistant in a row are one turn, as the API says */
     if (json_type(content) != JSON_ARRAY)
         return read_content(rd, content, at, "", &rd->text);
     for (size_t i = 0; i < json_len(content); i++)

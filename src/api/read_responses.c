@@ -33,8 +33,8 @@ static int item_message(struct reader *rd, const struct json *item, const char *
     if (!str_eqz(s, "assistant"))
         return read_bad(rd, read_path(path, "%s.role", at), "\"user\", \"assistant\", \"system\" or \"developer\"",
                         role);
-    /* Text behind a call or behind other text begins a turn of its own. */
-    if (rd->calls.n || rd->text.n)
+    /* Text behind other text begins a turn of its own; behind a call it belongs to the same answer. */
+    if (rd->text.n && !rd->calls.n)
         read_turn_close(rd);
     read_turn(rd);
     return read_content(rd, content, path, "", &rd->text);
