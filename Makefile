@@ -59,7 +59,7 @@ SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-server test-asan test-tsan test-stress \
+.PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-server test-asan test-tsan test-stress test-load \
         test-aarch64 test-agents bench fuzz lint format compdb check clean help objects tests
 .SECONDARY:
 
@@ -150,6 +150,9 @@ test-aarch64: ## unit, kernel and model tests of the aarch64 build, emulated
 test-stress: ## eight threads at the engine for STRESS_SECONDS (60), under ASan and UBSan, then under TSan
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O2 stress
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O2 stress
+
+test-load: all ## 256 streams at once and 1,000 requests one after another, over HTTP, in full length
+	@OCTET_TEST_FULL=1 $(RUNTESTS) -v -t 3000 tests/server/test_load.sh
 
 STRESS_SECONDS ?= 60
 .PHONY: stress
