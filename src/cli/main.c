@@ -14,6 +14,7 @@ static const struct command {
     const char *about;
 } commands[] = {
     { "run", cmd_run, "answer a prompt, or chat" },
+    { "serve", cmd_serve, "answer agents over HTTP: OpenAI, Responses and Anthropic APIs" },
     { "inspect", cmd_inspect, "say what a model is made of and what it needs" },
     { "tokenize", cmd_tokenize, "text to token ids and back" },
     { "template", cmd_template, "render a chat template" },
@@ -44,7 +45,8 @@ static void help(FILE *out)
           "  130  interrupted\n"
           "\n"
           "Environment:\n"
-          "  OCTET_MODEL  the model that \"octet run\" uses when none is named; otherwise the demonstration model\n",
+          "  OCTET_MODEL  the model that \"octet run\" and \"octet serve\" use when none is named; otherwise the "
+          "demonstration model\n",
           out);
 }
 
