@@ -14,7 +14,7 @@ enum tag { FUNCTION, FUNCTION_END, PARAMETER, PARAMETER_END, CALL_END, N_TAG };
 enum where { IN_TEXT, IN_TAG, IN_NAME, AT_START, ANYTHING };
 
 /* Open tags of quoted calls, innermost in the lowest bit: 1 a parameter, 0 a function; above them a 1. */
-enum { STACK_MAX = 3 };
+enum { STACK_MAX = 2 };
 
 struct state {
     uint8_t where;
@@ -41,8 +41,23 @@ static size_t key(const struct state *s)
     return (k << (STACK_MAX + 1)) + s->stack;
 }
 
+static bool is_open(const struct state *s, unsigned kind)
+{
+    for (unsigned k = s->stack; k > 1; k >>= 1)
+        if ((k & 1) == kind)
+            return true;
+    return false;
+}
+
+/* Where a line begins makes no difference where no tag asks for it. */
+static bool line_counts(const struct maker *m, const struct state *s)
+{
+    return m->framed && s->where != ANYTHING && !(is_open(s, 0) && is_open(s, 1));
+}
+
 static int32_t index_of(struct maker *m, struct state s)
 {
+    s.line = s.line && line_counts(m, &s);
     int16_t *known = &m->known[key(&s)];
     if (*known)
         return *known - 1;
@@ -54,14 +69,6 @@ static int32_t index_of(struct maker *m, struct state s)
     m->v[m->n++] = s;
     *known = (int16_t)m->n;
     return (int32_t)m->n - 1;
-}
-
-static bool is_open(const struct state *s, unsigned kind)
-{
-    for (unsigned k = s->stack; k > 1; k >>= 1)
-        if ((k & 1) == kind)
-            return true;
-    return false;
 }
 
 static struct state pushed(struct state s, unsigned kind)
@@ -170,16 +177,34 @@ static bool step(const struct maker *m, struct state *s, unsigned char c)
     }
 }
 
+/* Bytes that no state tells apart share a representative. */
+static void representatives(unsigned char rep[256])
+{
+    unsigned char other[3] = { 0 };
+    for (unsigned c = 0; c < 256; c++) {
+        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z',
+             name = letter || (c && strchr("0123456789_-.$:@", (int)c));
+        bool own = c && strchr("<>=/ \t\r\n_", (int)c);
+        for (int t = 0; t < N_TAG && c && !own; t++)
+            own = strchr(tags[t], (int)c);
+        unsigned char *shared = &other[c >= 0x80 ? 2 : name];
+        *shared = own || *shared ? *shared : (unsigned char)c;
+        rep[c] = own ? (unsigned char)c : *shared;
+    }
+}
+
 int grammar_tool_value(struct grammar_build *b, bool framed)
 {
+    unsigned char rep[256];
     struct maker *m = xcalloc(1, sizeof *m);
     m->framed = framed;
     struct state start = { .where = framed ? IN_TEXT : AT_START, .line = framed, .stack = 1 };
     index_of(m, start);
+    representatives(rep);
     for (size_t i = 0; i < m->n; i++)
         for (unsigned c = 0; c < 256; c++) {
             struct state s = m->v[i];
-            int32_t to = step(m, &s, (unsigned char)c) ? index_of(m, s) : -1;
+            int32_t to = rep[c] != c ? m->next[i * 256 + rep[c]] : step(m, &s, (unsigned char)c) ? index_of(m, s) : -1;
             m->next[i * 256 + c] = to;
         }
     bool *accept = xmalloc(m->n);
