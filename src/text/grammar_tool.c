@@ -4,6 +4,20 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
+void grammar_tool_enter(const struct grammar_tool *t, size_t i)
+{
+    t->costs[i].failed = grammar_build_failed(t->b);
+    t->costs[i].ns = clock_thread_ns();
+}
+
+void grammar_tool_leave(const struct grammar_tool *t, size_t i)
+{
+    t->costs[i].failed = !t->costs[i].failed && grammar_build_failed(t->b);
+    t->costs[i].ns = clock_thread_ns() - t->costs[i].ns;
+}
+
 void grammar_tool_quote(struct buf *pattern, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {

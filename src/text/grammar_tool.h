@@ -6,18 +6,26 @@
 #define TEXT_GRAMMAR_TOOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "text/grammar_build.h"
 #include "text/toolset.h"
 
+/* What a tool's schemas cost, and whether they are left out: names and requirements alone. */
+struct grammar_tool_cost {
+    int64_t ns;  /* of the processor, in this attempt */
+    bool failed; /* the builder failed here */
+    bool simple;
+};
+
 struct grammar_tool {
-    struct grammar_build *b;     /* borrowed */
-    const struct toolset *tools; /* borrowed */
-    int only;                    /* the one tool that may be called, or -1 */
-    bool simple;                 /* schemas are left out: names and requirements alone */
-    struct buf *relaxed;         /* borrowed, may be NULL */
-    int space;                   /* white space between parts, may be empty */
+    struct grammar_build *b;         /* borrowed */
+    const struct toolset *tools;     /* borrowed */
+    int only;                        /* the one tool that may be called, or -1 */
+    struct grammar_tool_cost *costs; /* borrowed: [tools->n] */
+    struct buf *relaxed;             /* borrowed, may be NULL */
+    int space;                       /* white space between parts, may be empty */
 };
 
 /* Free text: any that opens no call. */
@@ -32,6 +40,9 @@ static inline bool grammar_tool_may_call(const struct grammar_tool *t, size_t i)
     return t->only < 0 || (size_t)t->only == i;
 }
 
+/* Begins and ends the measuring of tool i. */
+void grammar_tool_enter(const struct grammar_tool *t, size_t i);
+void grammar_tool_leave(const struct grammar_tool *t, size_t i);
 /* Appends s to a pattern, so that it stands for itself. */
 void grammar_tool_quote(struct buf *pattern, struct str s);
 /* Any text but those in which `pattern` is found. */

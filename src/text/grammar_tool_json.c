@@ -33,7 +33,7 @@ static int arguments(const struct grammar_tool *t, size_t tool)
     struct schema *s = NULL;
     struct err e = ERR_INIT;
     int node = -1;
-    int rc = root && !t->simple ? schema_open(&s, t->b, root, &o, &e) : 0;
+    int rc = root && !t->costs[tool].simple ? schema_open(&s, t->b, root, &o, &e) : 0;
     if (!rc && s)
         rc = schema_value(s, root, SCHEMA_OBJECT, &node, &e);
     schema_free(s);
@@ -64,9 +64,13 @@ int grammar_tool_json_call(const struct grammar_tool *t, bool strict)
     struct grammar_build *b = t->b;
     int *named = xmalloc((t->tools->n + 1) * sizeof *named), n = 0;
     (void)strict;
-    for (size_t i = 0; i < t->tools->n; i++)
-        if (grammar_tool_may_call(t, i))
-            named[n++] = members(t, i);
+    for (size_t i = 0; i < t->tools->n; i++) {
+        if (!grammar_tool_may_call(t, i))
+            continue;
+        grammar_tool_enter(t, i);
+        named[n++] = members(t, i);
+        grammar_tool_leave(t, i);
+    }
     const int parts[] = {
         grammar_build_literal(b, STR("<tool_call>")), t->space, grammar_build_literal(b, STR("{")), t->space,
         grammar_build_literal(b, STR("\"name\"")),    t->space, grammar_build_literal(b, STR(":")), t->space,

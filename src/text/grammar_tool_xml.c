@@ -133,7 +133,7 @@ static int body_of(const struct grammar_tool *t, size_t tool, int framed, int un
     const struct json *root = t->tools->v[tool].parameters;
     const struct schema_opts o = { .relaxed = t->relaxed };
     struct err e = ERR_INIT;
-    if (root && !t->simple && schema_open(&m.schema, t->b, root, &o, &e))
+    if (root && !t->costs[tool].simple && schema_open(&m.schema, t->b, root, &o, &e))
         grammar_tool_note(t, tool, STR(""), e.msg);
     toolcall_schema_each(root, add_member, &m);
     int params = grammar_build_members(t->b, m.v, m.n, extra(&m), t->space, 0, SIZE_MAX);
@@ -153,8 +153,10 @@ int grammar_tool_xml_call(const struct grammar_tool *t, bool strict)
     for (size_t i = 0; i < n; i++) {
         if (!grammar_tool_may_call(t, i))
             continue;
+        grammar_tool_enter(t, i);
         const int parts[] = { grammar_build_literal(t->b, t->tools->v[i].name), grammar_build_literal(t->b, STR(">")),
                               body_of(t, i, framed, unframed) };
+        grammar_tool_leave(t, i);
         named[n_named++] = grammar_build_seq(t->b, parts, 3);
     }
     const int open[] = { grammar_build_literal(t->b, STR("<tool_call>")), t->space };

@@ -9,10 +9,14 @@
 
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "text/grammar_build.h"
 #include "text/grammar_tool.h"
 #include "text/schema.h"
 #include "text/toolcall_format.h"
+
+/* Grammars that fail for their size are made again with fewer schemas; a tool stands out from this many nanoseconds on. */
+enum { ATTEMPTS = 3, COST_MAX_NS = 3000000 };
 
 static const struct writer {
     const struct toolcall_format *format;
@@ -107,36 +111,58 @@ static int whole(const struct grammar_tool *t, const struct grammar_tools_opts *
     return grammar_build_alt(t->b, either, 2);
 }
 
-static int build(struct grammar **out, const struct grammar_tools_opts *o, bool simple, struct buf *relaxed,
-                 struct err *e)
+static int build(struct grammar **out, const struct grammar_tools_opts *o, struct grammar_tool_cost *costs,
+                 struct buf *relaxed, struct err *e)
 {
     struct err inner = ERR_INIT;
     struct grammar_build *b = grammar_build_new(NULL);
-    struct grammar_tool t = { .b = b, .tools = o->tools, .only = o->only, .simple = simple, .relaxed = relaxed };
+    struct grammar_tool t = { .b = b, .tools = o->tools, .only = o->only, .costs = costs, .relaxed = relaxed };
     t.space = grammar_build_regex(b, STR("[ \\t\\r\\n]{0,8}"), false);
     int body = whole(&t, o, writer_of(o), &inner);
     int root = seq(&t, thinking(&t, o), body, grammar_build_empty(b));
+    for (size_t i = 0; i < o->tools->n; i++)
+        if (costs[i].simple)
+            grammar_tool_note(&t, i, STR(""), "the schemas of its parameters are too large and left out");
     int rc = grammar_build_finish(b, root, out, e);
     grammar_build_free(b);
     return rc;
 }
 
+/* The grammar was too much: the tools that cost most are made simple, all of them if none stands out. */
+static void simplify(struct grammar_tool_cost *costs, size_t n, bool all)
+{
+    bool some = false;
+    for (size_t i = 0; i < n; i++) {
+        bool now = !costs[i].simple && (costs[i].failed || costs[i].ns > COST_MAX_NS);
+        costs[i].simple = costs[i].simple || now || all;
+        some = some || now;
+    }
+    for (size_t i = 0; i < n && !some; i++)
+        costs[i].simple = true;
+}
+
 int grammar_tools(struct grammar **out, const struct grammar_tools_opts *o, struct buf *relaxed, struct err *e)
 {
-    struct err first = ERR_INIT;
     struct buf notes = { 0 };
+    struct err last = ERR_INIT;
     *out = NULL;
     if (!writer_of(o))
         return err_set(e, ERR_UNSUPPORTED, "the format of this model's tool calls has no grammar");
-    int rc = build(out, o, false, &notes, &first);
-    if (rc) {
-        /* Together the schemas are too much: the calls keep to names and requirements. */
+    struct grammar_tool_cost *costs = mem_try_calloc(o->tools->n + 1, sizeof *costs);
+    if (!costs)
+        return err_set(e, ERR_NOMEM, "no memory for the grammar of %zu tools", o->tools->n);
+    int rc = build(out, o, costs, &notes, &last);
+    for (int attempt = 1; rc && attempt < ATTEMPTS && o->tools->n; attempt++) {
+        simplify(costs, o->tools->n, attempt + 1 == ATTEMPTS);
+        err_clear(&last);
         buf_reset(&notes);
-        buf_printf(&notes, "tools: schemas of parameters are left out: %s\n", first.msg);
-        rc = build(out, o, true, &notes, e);
+        rc = build(out, o, costs, &notes, &last);
     }
-    if (!rc && relaxed)
+    if (rc)
+        err_set(e, rc, "%s", last.msg);
+    else if (relaxed)
         buf_str(relaxed, buf_view(&notes));
+    mem_free(costs);
     buf_deinit(&notes);
     return rc;
 }

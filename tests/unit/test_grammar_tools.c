@@ -287,6 +287,125 @@ static void what_a_schema_asks_too_much_is_left_out(void **state)
     }
 }
 
+/* One tool whose schema is far too large loses it; its neighbours keep theirs. */
+static void a_schema_that_is_too_large_costs_no_other_tool(void **state)
+{
+    struct tools t;
+    struct buf text = { 0 }, relaxed = { 0 };
+    struct err e = ERR_INIT;
+    struct grammar *g;
+    (void)state;
+    buf_z(&text,
+          "[{\"function\": {\"name\": \"small\", \"parameters\": {\"properties\": {\"n\": {\"type\": \"integer\"}}}}}, "
+          "{\"function\": {\"name\": \"large\", \"parameters\": {\"properties\": {\"x\": {\"type\": \"array\", "
+          "\"items\": "
+          "{\"enum\": [");
+    for (int i = 0; i < 60000; i++)
+        buf_printf(&text, "%s\"%d-%d-%d\"", i ? ", " : "", i * 7919 % 60013, i, i * 31 % 977);
+    buf_z(&text, "]}}}}}}]");
+    tools_open(&t, text.p, XML);
+    if (grammar_tools(&g, &t.o, &relaxed, &e))
+        fail_msg("%s", e.msg);
+    assert_true(str_find(buf_view(&relaxed), STR("tool large: ")) >= 0);
+    assert_true(str_find(buf_view(&relaxed), STR("tool small")) < 0);
+    takes(g, CALL("small", PARAM("n", "5")));
+    refuses(g, CALL("small", PARAM("n", "many")));
+    takes(g, CALL("large", PARAM("x", "anything")));
+    grammar_release(g);
+    tools_close(&t);
+    buf_deinit(&text);
+    buf_deinit(&relaxed);
+}
+
+/* ---- what can be written is a call to the parser */
+
+struct heard {
+    struct buf content, args[8];
+    int tool[8], n;
+    bool whole;
+};
+
+static void on_event(void *arg, const struct toolcall_event *ev)
+{
+    struct heard *h = arg;
+    if (ev->kind == TOOLCALL_TEXT)
+        buf_str(&h->content, ev->text);
+    else if (ev->kind == TOOLCALL_BEGIN && h->n < 8)
+        h->tool[h->n++] = ev->tool;
+    else if (ev->kind == TOOLCALL_ARGS)
+        buf_str(&h->args[h->n - 1], ev->text);
+    else if (ev->kind == TOOLCALL_END)
+        h->whole = h->whole && ev->complete;
+}
+
+static void check_call(const struct tools *t, int tool, struct str args)
+{
+    struct json *j;
+    int64_t limit = 1;
+    struct str name = t->set.v[tool].name, mode = STR("text");
+    assert_int_equal(json_parse(&j, args, "arguments", NULL, NULL), 0);
+    if (str_eqz(name, "read_file")) {
+        struct err e = ERR_INIT;
+        assert_int_equal(json_type(json_get(j, "path")), JSON_STRING);
+        if (json_opt_i64(j, "limit", 1, INT64_MAX, &limit, &e) && str_find(str_from(e.msg), STR("from 1 to")) < 0)
+            fail_msg("%s", e.msg);
+        if (json_has(j, "mode"))
+            mode = json_str(json_get(j, "mode"));
+        assert_true(str_eqz(mode, "text") || str_eqz(mode, "binary"));
+        if (json_has(j, "how"))
+            assert_int_equal(json_type(json_get(json_get(j, "how"), "a")), JSON_BOOL);
+    } else if (str_eqz(name, "list")) {
+        assert_true(str_eqz(args, "{}") || t->o.format == toolcall_format_find(STR("hermes-json")));
+    }
+    json_free(j);
+}
+
+static void parse_walk(const struct tools *t, const struct buf *text)
+{
+    struct heard h = { .whole = true };
+    struct toolcall *p;
+    struct toolcall_opts o = { .format = t->o.format, .tools = &t->set };
+    assert_int_equal(toolcall_new(&p, &o, on_event, &h, NULL), 0);
+    toolcall_feed(p, buf_view(text));
+    toolcall_end(p, false);
+    toolcall_free(p);
+    if (!h.n || !h.whole || h.content.n)
+        fail_msg("%d calls, \"%s\" beside them: %s", h.n, h.content.n ? h.content.p : "", text->p);
+    for (int i = 0; i < h.n; i++)
+        check_call(t, h.tool[i], buf_view(&h.args[i]));
+    buf_deinit(&h.content);
+    for (int i = 0; i < 8; i++)
+        buf_deinit(&h.args[i]);
+}
+
+static void what_can_be_written_is_a_call_to_the_parser(void **state)
+{
+    struct rng r;
+    int ended = 0;
+    (void)state;
+    rng_init(&r, 5);
+    for (int json = 0; json < 2; json++) {
+        struct tools t;
+        tools_open(&t, tools_text, json ? "hermes-json" : XML);
+        t.o.mode = GRAMMAR_TOOLS_REQUIRED;
+        t.o.parallel = false;
+        struct grammar *g = made(&t);
+        for (int i = 0; i < 300; i++) {
+            struct buf text = { 0 };
+            struct matcher *m = try_matcher(g);
+            if (try_walk(m, &r, 20, 400, false, &text)) {
+                parse_walk(&t, &text);
+                ended++;
+            }
+            matcher_free(m);
+            buf_deinit(&text);
+        }
+        grammar_release(g);
+        tools_close(&t);
+    }
+    assert_true(ended > 50);
+}
+
 /* ---- the cases of the parser */
 
 /* Cases whose calls are good only because the parser forgives what they lack, or that keep to no schema: a grammar need not let them through. */
@@ -374,6 +493,8 @@ int main(void)
         cmocka_unit_test(calls_or_an_answer_under_a_schema),
         cmocka_unit_test(calls_in_json_keep_to_their_schema),
         cmocka_unit_test(what_a_schema_asks_too_much_is_left_out),
+        cmocka_unit_test(a_schema_that_is_too_large_costs_no_other_tool),
+        cmocka_unit_test(what_can_be_written_is_a_call_to_the_parser),
         cmocka_unit_test(what_the_parser_takes_can_be_written),
     };
     return cmocka_run_group_tests(tests, try_setup, try_teardown);
