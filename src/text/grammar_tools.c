@@ -120,6 +120,10 @@ static int build(struct grammar **out, const struct grammar_tools_opts *o, struc
     t.space = grammar_build_regex(b, STR("[ \\t\\r\\n]{0,8}"), false);
     int body = whole(&t, o, writer_of(o), &inner);
     int root = seq(&t, thinking(&t, o), body, grammar_build_empty(b));
+    if (o->opens_think && o->mode == GRAMMAR_TOOLS_AUTO && !o->schema && !o->any_json) {
+        const int either[] = { root, grammar_build_until(b, STR("</think>"), false) }; /* reasoning alone */
+        root = grammar_build_alt(b, either, 2);
+    }
     for (size_t i = 0; i < o->tools->n; i++)
         if (costs[i].simple)
             grammar_tool_note(&t, i, STR(""), "the schemas of its parameters are too large and left out");

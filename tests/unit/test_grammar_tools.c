@@ -184,6 +184,20 @@ static void required_calls_begin_with_the_first_token(void **state)
     tools_close(&t);
 }
 
+static void reasoning_is_free_and_may_be_all(void **state)
+{
+    struct tools t;
+    (void)state;
+    tools_open(&t, tools_text, XML);
+    t.o.opens_think = true;
+    struct grammar *g = made(&t);
+    takes(g, "Hm <tool_call>\n<function=x");
+    takes(g, "Hm <tool_call>\n<function=x\n</think>\n\nYes.\n" CALL("list", ""));
+    refuses(g, "Hm\n</think>\n\n" CALL("nothing", ""));
+    grammar_release(g);
+    tools_close(&t);
+}
+
 static void one_call_at_most_if_not_parallel(void **state)
 {
     struct tools t;
@@ -489,6 +503,7 @@ int main(void)
         cmocka_unit_test(prose_is_free_and_never_forced_into_a_call),
         cmocka_unit_test(an_open_call_keeps_to_its_tool),
         cmocka_unit_test(required_calls_begin_with_the_first_token),
+        cmocka_unit_test(reasoning_is_free_and_may_be_all),
         cmocka_unit_test(one_call_at_most_if_not_parallel),
         cmocka_unit_test(calls_or_an_answer_under_a_schema),
         cmocka_unit_test(calls_in_json_keep_to_their_schema),
