@@ -9,6 +9,7 @@
  *   text          a string, parts or null; parts are joined with a newline (those of an assistant with nothing), so that "x" and
  *                 [{"type": "text", "text": "x"}] are the same
  *   images        "[image omitted: this model reads text only]", the same bytes on every turn; documents alike unless they are text
+ *   turns         messages of the assistant in a row are one turn in the Messages API, as are the items of one answer in Responses
  *   results       in the order of their calls, whatever the order they came in; a string that is itself an array of text parts is unwrapped
  *   arguments     an object with its keys in the order sent
  *   reasoning     reasoning_content, thinking blocks and reasoning items go to the template as reasoning_content; the template decides

@@ -1,9 +1,9 @@
 /* fuzz_api.c - any bytes as the body of each API, and a prompt from what is read: never a crash, every refusal with words.
  * SPDX-License-Identifier: MIT */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/prompt.h"
 #include "api/read.h"
@@ -40,12 +40,13 @@ struct fixed {
 static struct fixed *make_fixed(void)
 {
     struct fixed *f = calloc(1, sizeof *f);
-    char path[] = "/tmp/fuzz-api-template.jinja";
+    char path[] = "/tmp/fuzz-api-XXXXXX";
     struct replay_opts o = { 0 };
-    FILE *file = fopen(path, "w");
-    if (!f || !file || fputs(template, file) < 0 || fclose(file) || chat_open(&f->chat, path, NULL) ||
+    int fd = mkstemp(path);
+    if (!f || fd < 0 || write(fd, template, sizeof template - 1) < 0 || close(fd) || chat_open(&f->chat, path, NULL) ||
         tokenizer_open(&f->tok, "tests/data/tokenizer/tiny.json", NULL) || replay_open(&f->replay, &o, NULL))
         abort();
+    (void)unlink(path);
     f->maker = prompt_maker_new(f->chat, f->tok);
     f->def = (struct api_defaults){ .sampling = { .top_p = 1, .repetition_penalty = 1 }, .max_n = 4 };
     prompt_maker_defaults(f->maker, &f->def);
