@@ -250,7 +250,8 @@ static int prepare(struct serve *s, struct err *e)
     const struct opt_list *args = &s->got.args;
     if (args->n > 1)
         return err_set(e, ERR_ARG, "expected one MODEL, found %zu arguments; see octet help serve", args->n);
-    s->model_path = args->n ? xstrdup(args->v[0]) : load_default_model(e);
+    const char *named = args->n ? args->v[0] : s->c.model_path;
+    s->model_path = named && *named ? xstrdup(named) : load_default_model(e);
     if (!s->model_path || serve_cli_keys(&s->c, e))
         return e->code;
     if (access_log_open(&s->log, s->c.log_file, s->c.log_json, e))

@@ -43,6 +43,7 @@ static void init_network(struct serve_cli *c)
 static void init_service(struct serve_cli *c)
 {
     const struct opt rows[SERVE_SERVICE_N] = {
+        OPT_STRING('m', "model", &c->model_path, "DIR", "the model, where no argument names it"),
         OPT_LIST(0, "alias", &c->aliases, "NAME",
                  "a name of the model; the first is the one it is listed by; may be repeated (its directory's name)"),
         OPT_FLAG(0, "strict-model", &c->strict_model, "refuse requests for any other model name"),

@@ -14,10 +14,10 @@
 #include "cli/opts.h"
 #include "cli/sampling_opts.h"
 
-enum { SERVE_NETWORK_N = 9, SERVE_SERVICE_N = 7, SERVE_LOG_N = 3, SERVE_GROUP_N = 6 };
+enum { SERVE_NETWORK_N = 9, SERVE_SERVICE_N = 8, SERVE_LOG_N = 3, SERVE_GROUP_N = 6 };
 
 struct serve_cli {
-    const char *config, *key_file, *log_file, *trace_dir, *script;
+    const char *model_path, *config, *key_file, *log_file, *trace_dir, *script;
     struct opt_list hosts, given_keys, aliases, allowed_hosts, cors_origins;
     int64_t port, max_connections, max_queue, drain_s, max_n;
     bool insecure, strict_model, log_json;

@@ -23,6 +23,7 @@
 /* After a refusal the client's bytes are still taken for a second: a socket closed with unread bytes resets the connection, and the
  * answer is lost. */
 enum { EVENTS = 64, TICK_MS = 250, LINGER_MS = 1000, ACCEPTS = 64, DRAIN_BYTES = 16 << 10, FULL_MS = 20 };
+enum { KEEP_IDLE_S = 30, KEEP_STEP_S = 10, KEEP_N = 3 };
 
 struct guest {
     int fd;
@@ -157,12 +158,24 @@ static bool make_room(struct gate *g)
     return true;
 }
 
+/* Events go out as they come. A client whose machine vanished says nothing ever again: the system asks after it, and closes the connection after
+ * a minute without an answer. */
+static void set_up(int fd)
+{
+    int on = 1, idle_s = KEEP_IDLE_S, step_s = KEEP_STEP_S, n = KEEP_N;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &step_s, sizeof step_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof n);
+}
+
 static void let_in(struct gate *g, int listener)
 {
     for (int i = 0; i < ACCEPTS; i++) {
         struct sockaddr_storage addr = { 0 };
         socklen_t n = sizeof addr;
-        int on = 1, fd = accept4(listener, (struct sockaddr *)&addr, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(listener, (struct sockaddr *)&addr, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
             if (make_room(g))
                 continue;
@@ -174,7 +187,7 @@ static void let_in(struct gate *g, int listener)
             return;
         if (g->n >= g->o.max_waiting)
             make_room(g);
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        set_up(fd);
         add_guest(g, fd, &addr, n);
         struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.fd = fd };
         if (epoll_ctl(g->ep, EPOLL_CTL_ADD, fd, &ev))

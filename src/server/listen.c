@@ -94,23 +94,26 @@ static int refuse(const struct listen_set *l, const char *host, int code, struct
     return err_set(e, ERR_IO, "%s port %d: cannot be listened on: %s", host, l->port, strerror(code));
 }
 
-/* All addresses of one host. `optional`: a machine without it is fine. */
+/* All addresses of one host; of several the machine may lack some. `optional`: it may lack all. */
 static int bind_host(struct listen_set *l, const char *host, bool optional, struct err *e)
 {
     struct addrinfo *list = NULL, hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-    int rc = getaddrinfo(host, NULL, &hints, &list);
+    size_t before = l->n;
+    int lacking = 0, rc = getaddrinfo(host, NULL, &hints, &list);
     if (rc)
         return err_set(e, ERR_ARG, "--host %s: no such address: %s", host, gai_strerror(rc));
-    rc = 0;
     for (const struct addrinfo *i = list; i && !rc; i = i->ai_next) {
         if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
             continue;
         int code = l->n < LISTEN_MAX ? bind_one(l, i) : EMFILE;
-        bool absent = code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
-        if (code && !(optional && absent))
+        if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT)
+            lacking = code;
+        else if (code)
             rc = refuse(l, host, code, e);
     }
     freeaddrinfo(list);
+    if (!rc && l->n == before && !optional)
+        rc = refuse(l, host, lacking ? lacking : EADDRNOTAVAIL, e);
     return rc;
 }
 

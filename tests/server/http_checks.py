@@ -30,7 +30,7 @@ class Server:
         full = {k: v for k, v in os.environ.items() if not k.startswith("OCTET_")}
         full.update(env or {})
         self.err = open(self.log, "wb")
-        command = [*prefix, OCTET, "serve", model, *args]
+        command = [*prefix, OCTET, "serve", *([model] if model else []), *args]
         if not any(a == "--port" or a.startswith("--config") for a in args) and "OCTET_PORT" not in full:
             command += ["--port", "0"]
         self.p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.err, env=full)
@@ -182,9 +182,9 @@ def two_servers_do_not_share_a_port():
 
 def options_come_from_arguments_environment_and_file():
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as f:
-        f.write('[serve]\nport = 0\nalias = ["from-file"]\ncontext = 3000\nstrict_model = true # no others\n')
+        f.write('[serve]\nmodel = "%s"\nport = 0\nalias = ["from-file"]\ncontext = 3000\nstrict_model = true # no others\n' % MODEL)
         f.flush()
-        with Server("--config", f.name, env={"OCTET_CONTEXT": "4000"}) as s:
+        with Server("--config", f.name, env={"OCTET_CONTEXT": "4000"}, model=None) as s:
             assert "model from-file (" in s.ready and "context 4000" in s.ready, s.ready
             same(s.ask("POST", "/v1/chat/completions", chat(model="other", max_tokens=1))[0], 404)
         with Server("--config", f.name, "--context", "2000", env={"OCTET_CONTEXT": "4000", "OCTET_ALIAS": "a,b"}) as s:
