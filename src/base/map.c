@@ -16,6 +16,12 @@ static uint32_t hash_of(struct str key)
     return (uint32_t)(h >> 32);
 }
 
+/* An empty key may come without a pointer, which would look like a free slot. */
+static struct str with_pointer(struct str key)
+{
+    return key.p ? key : STR("");
+}
+
 /* The slot that holds key, or the free one where it would go. */
 static struct map_slot *find(const struct map *m, struct str key, uint32_t hash)
 {
@@ -65,6 +71,7 @@ int map_reserve(struct map *m, size_t n)
 
 int map_set(struct map *m, struct str key, uint32_t value)
 {
+    key = with_pointer(key);
     if (key.n > UINT32_MAX || map_reserve(m, m->n + 1))
         return -1;
     uint32_t hash = hash_of(key);
@@ -89,6 +96,7 @@ int map_set(struct map *m, struct str key, uint32_t value)
 
 bool map_get(const struct map *m, struct str key, uint32_t *value)
 {
+    key = with_pointer(key);
     if (!m->n)
         return false;
     const struct map_slot *s = find(m, key, hash_of(key));

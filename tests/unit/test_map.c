@@ -105,6 +105,20 @@ static void memory_that_is_out_changes_nothing(void **state)
     map_deinit(&m);
 }
 
+static void an_empty_key_is_a_key_with_and_without_a_pointer(void **state)
+{
+    struct map m = { .borrow = true };
+    uint32_t value = 0;
+    (void)state;
+    assert_false(map_get(&m, (struct str){ 0 }, &value));
+    assert_int_equal(map_set(&m, (struct str){ 0 }, 7), 1);
+    assert_int_equal(map_set(&m, STR(""), 8), 0);
+    assert_true(map_get(&m, (struct str){ 0 }, &value));
+    assert_int_equal(value, 8);
+    assert_int_equal(m.n, 1);
+    map_deinit(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +127,7 @@ int main(void)
         cmocka_unit_test(keys_are_copied_unless_told_otherwise),
         cmocka_unit_test(reserved_room_is_not_moved),
         cmocka_unit_test(memory_that_is_out_changes_nothing),
+        cmocka_unit_test(an_empty_key_is_a_key_with_and_without_a_pointer),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }
