@@ -8,7 +8,6 @@ OCTET=${OCTET:-build/release/octet}
 need py && py=1
 need js && js=1
 [ "${py-}${js-}" ] || finish
-"$OCTET" help | grep -q 'serve' || { skipped=1; echo "skip: this octet has no serve"; finish; }
 
 OCTET_CONTEXT=4096
 "$OCTET" serve models/octet-mini --port 0 --context $OCTET_CONTEXT --script tests/clients/script.jsonl >"$tmp/ready" 2>"$tmp/serve" &
