@@ -55,12 +55,22 @@ static bool chosen(const struct json *schema)
     return false;
 }
 
-static int text_value(const struct body *m, const struct toolcall_param *p)
+static void note_lengths(const struct body *m, struct str name, const struct json *schema)
+{
+    if (json_has(schema, "minLength") || json_has(schema, "maxLength") || json_has(schema, "format"))
+        grammar_tool_note(m->t, m->tool, name, "minLength, maxLength and format of text are left out");
+}
+
+static int text_value(const struct body *m, struct str name, const struct toolcall_param *p)
 {
     int strings = -1;
     if (!m->schema || !p->schema || !chosen(p->schema) || schema_raw_string(m->schema, p->schema, &strings, NULL))
         strings = -1;
-    return strings < 0 ? any_text(m) : maybe_framed(m, strings);
+    if (strings >= 0)
+        return maybe_framed(m, strings);
+    if (p->schema)
+        note_lengths(m, name, p->schema);
+    return any_text(m);
 }
 
 static unsigned json_types(unsigned t)
@@ -77,17 +87,19 @@ static int value_of(const struct body *m, struct str name, const struct toolcall
 {
     unsigned types = p->types & TOOLCALL_UNTYPED ? 0 : json_types(p->types);
     struct err e = ERR_INIT;
-    int json, either[2], n = 0;
+    int json, either[3], n = 0;
     if (!types || !m->schema)
-        return text_value(m, p);
+        return text_value(m, name, p);
     if (schema_value(m->schema, p->schema, types, &json, &e)) {
         grammar_tool_note(m->t, m->tool, name, e.msg);
         return any_text(m);
     }
     const int spaced[] = { m->t->space, json, m->t->space };
     either[n++] = grammar_build_seq(m->t->b, spaced, 3);
+    if (json_bool(json_get(p->schema, "nullable"))) /* OpenAPI's word, unknown to JSON Schema */
+        either[n++] = maybe_framed(m, literal(m, "null"));
     if (p->types & TOOLCALL_STRING)
-        either[n++] = text_value(m, p);
+        either[n++] = text_value(m, name, p);
     int value = grammar_build_alt(m->t->b, either, (size_t)n);
     return grammar_build_is_never(m->t->b, value) ? any_text(m) : value;
 }

@@ -454,12 +454,31 @@ static bool forgiven(const char *file, struct str name)
     return false;
 }
 
+/* A case of xml_types whose value is spelt as JSON spells what the parser makes of it, under a schema that it is valid under. */
+static bool spelt_as_json(const struct json *c)
+{
+    struct str text = json_str(json_get(c, "text"));
+    struct str args = json_str(json_get(json_at(json_get(json_get(c, "want"), "calls"), 0), "arguments"));
+    struct str begin = STR("<parameter=x>\n");
+    ptrdiff_t from = str_find(text, begin), to = str_find(text, STR("\n</parameter>"));
+    struct buf want = { 0 };
+    if (from < 0 || to < from || str_starts(json_str(json_get(c, "name")), STR("null for an ")))
+        return false; /* the parser takes null for any type */
+    buf_z(&want, "{\"x\": ");
+    buf_str(&want, str_sub(text, (size_t)from + begin.n, (size_t)to));
+    buf_char(&want, '}');
+    bool same = str_eq(buf_view(&want), args);
+    buf_deinit(&want);
+    return same;
+}
+
 static void check_case(const char *file, const struct json *c)
 {
     struct tools t = { 0 };
     struct str format = json_str(json_get(c, "format")), name = json_str(json_get(c, "name"));
     const struct json *want = json_get(c, "want");
-    if (forgiven(file, name) || json_has(c, "truncated") || !json_len(json_get(want, "calls")))
+    if ((forgiven(file, name) && !(strcmp(file, "xml_types") == 0 && spelt_as_json(c))) || json_has(c, "truncated") ||
+        !json_len(json_get(want, "calls")))
         return;
     assert_int_equal(toolset_init(&t.set, json_get(c, "tools"), NULL), 0);
     t.o = (struct grammar_tools_opts){ .format = toolcall_format_find(format.n ? format : STR(XML)),
@@ -479,7 +498,8 @@ static void check_case(const char *file, const struct json *c)
 
 static void what_the_parser_takes_can_be_written(void **state)
 {
-    static const char *const files[] = { "xml_calls", "xml_values", "xml_missing", "xml_text", "think", "json_calls" };
+    static const char *const files[] = { "xml_calls", "xml_values", "xml_types", "xml_missing",
+                                         "xml_text",  "think",      "json_calls" };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         struct buf text = { 0 };
