@@ -178,7 +178,7 @@ def limits(server):
     check("max_tokens", a["finish"] == "max_tokens" and a["usage"]["output_tokens"] == 4, a)
     a = wire.messages(server, [{"role": "user", "content": "hi"}], max_tokens=10**9)
     check("a larger max_tokens is clamped", a["finish"] == "end_turn", a)
-    for body in ({"temperature": 999, "messages": [{"role": "user", "content": "hi"}]}, {"messages": "hi"}, {"messages": [{"role": "user", "content": "hi"}], "max_tokens": -1}):
+    for body in ({"temperature": 999, "messages": [{"role": "user", "content": "hi"}]}, {"messages": "hi"}, {"messages": [{"role": "user", "content": "hi"}], "max_tokens": "many"}):
         status, _, got = server.request("POST", "/v1/chat/completions", body)
         check(f"{sorted(body)} is refused with a message", status == 400 and json.loads(got)["error"]["message"], got)
 
@@ -205,7 +205,7 @@ def leaving(server):
     body = {"stream": True, "ignore_eos": True, "max_tokens": 20000, "messages": [{"role": "user", "content": "Count from 1 to 20"}]}
     c.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
     r = c.getresponse()
-    r.read(200)
+    r.read(4000)
     before = running(server)
     r.close()
     c.close()
