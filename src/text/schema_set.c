@@ -12,12 +12,91 @@ struct schema_set *schema_set_new(struct schema *s)
     return schema_core_alloc(s, 1, sizeof(struct schema_set));
 }
 
+/* --- equal shapes: 63 bits of what a shape says tell it from others of the same few thousand ------------------------------------ */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15U;
+    return h ^ h >> 29;
+}
+
+static uint64_t mix_text(uint64_t h, struct str text)
+{
+    h = mix(h, text.n);
+    for (size_t i = 0; i < text.n; i++)
+        h = mix(h, (unsigned char)text.p[i]);
+    return h;
+}
+
+static uint64_t mix_names(uint64_t h, const struct str *v, size_t n)
+{
+    h = mix(h, n);
+    for (size_t i = 0; i < n; i++)
+        h = mix_text(h, v[i]);
+    return h;
+}
+
+static uint64_t mix_ints(uint64_t h, const int *v, size_t n)
+{
+    h = mix(h, n);
+    for (size_t i = 0; i < n; i++)
+        h = mix(h, (uint64_t)v[i]);
+    return h;
+}
+
+static uint64_t mix_lang(uint64_t h, const struct schema_lang *l)
+{
+    h = mix_names(mix(h, l->neg), l->names, l->n_names);
+    h = mix_names(h, l->patterns, l->n_patterns);
+    return mix_ints(h, l->strings, l->n_strings);
+}
+
+static uint64_t mix_rules(uint64_t h, const struct schema_rule *v, size_t n)
+{
+    h = mix(h, n);
+    for (size_t i = 0; i < n; i++)
+        h = mix(mix_lang(h, v[i].lang), (uint64_t)v[i].e);
+    return h;
+}
+
+static uint64_t mix_seen(uint64_t h, const struct schema_seen *x)
+{
+    if (!x)
+        return mix(h, 1);
+    h = mix_lang(mix(mix(h, x->all_props), x->all_items), &x->props);
+    return mix_ints(mix(h, x->n_items), x->contains, x->n_contains);
+}
+
+/* Of objects and arrays alone: 0 for other shapes, which do not multiply. */
+static uint64_t hash(const struct schema_shape *x)
+{
+    uint64_t h = mix_seen(mix(x->type, x->free), x->seen);
+    if (x->type == SCHEMA_OBJECT) {
+        const struct schema_object *o = &x->object;
+        h = mix(mix(mix(h, o->min), o->max), o->n_props);
+        for (size_t i = 0; i < o->n_props; i++)
+            h = mix(mix(mix_text(h, o->props[i].name), (uint64_t)o->props[i].e), o->props[i].required);
+        return mix_rules(mix_rules(h, o->rules, o->n_rules), o->exists, o->n_exists) | 1;
+    }
+    if (x->type == SCHEMA_ARRAY) {
+        const struct schema_array *a = &x->array;
+        h = mix_ints(mix(mix(mix(h, a->min), a->max), (uint64_t)a->rest), a->prefix, a->n_prefix);
+        h = mix(h, a->unique != NULL);
+        for (size_t i = 0; i < a->n_contains; i++)
+            h = mix(mix(mix(mix(h, a->contains[i].from), (uint64_t)a->contains[i].e), a->contains[i].min),
+                    a->contains[i].max);
+        return h | 1;
+    }
+    return 0;
+}
+
 void schema_set_add(struct schema *s, struct schema_set *set, const struct schema_shape *shape)
 {
     if (!shape || !schema_core_tick(s))
         return;
+    uint64_t h = hash(shape);
     for (size_t i = 0; i < set->n; i++)
-        if (set->v[i] == shape)
+        if (set->v[i] == shape || (h && set->hashes[i] == h))
             return;
     if (set->n >= SCHEMA_MAX_ALTERNATIVES) {
         schema_core_fail(s, ERR_LIMIT, "the schema is too complex: more than %d alternatives for one value",
@@ -27,11 +106,16 @@ void schema_set_add(struct schema *s, struct schema_set *set, const struct schem
     if (set->n == set->cap) {
         size_t cap = set->cap ? set->cap * 2 : 8;
         const struct schema_shape **v = schema_core_alloc(s, cap, sizeof *v);
-        if (set->n)
+        uint64_t *hashes = schema_core_alloc(s, cap, sizeof *hashes);
+        if (set->n) {
             memcpy(v, set->v, set->n * sizeof *v);
+            memcpy(hashes, set->hashes, set->n * sizeof *hashes);
+        }
         set->v = v;
+        set->hashes = hashes;
         set->cap = cap;
     }
+    set->hashes[set->n] = h;
     set->v[set->n++] = shape;
 }
 

@@ -131,6 +131,7 @@ struct schema_shape {
 
 struct schema_set {
     const struct schema_shape **v;
+    uint64_t *hashes; /* of the shapes */
     size_t n, cap;
     bool loose; /* larger than what was asked for: something was left out */
     bool tight; /* may be smaller than what was asked for */
