@@ -117,11 +117,18 @@ static void define(struct schema *s, int e)
     grammar_build_define(s->b, s->exprs[e].rule, n ? grammar_build_alt(s->b, v, n) : grammar_build_never(s->b));
 }
 
-/* The failure of this call. What failed once fails again. */
+/* The failure of this call. Rules that it left undefined are forgotten, so that the next call begins afresh. */
 static int result(struct schema *s, struct err *e)
 {
-    s->depth = 0;
-    return s->err.code ? err_set(e, s->err.code, "%s", s->err.msg) : 0;
+    int code = s->err.code;
+    if (code) {
+        for (size_t i = 0; i < s->n_exprs; i++)
+            s->exprs[i].rule = -1;
+        s->n_queue = 0;
+        err_set(e, code, "%s", s->err.msg);
+        err_clear(&s->err);
+    }
+    return code;
 }
 
 static int place_of(struct schema *s, const struct json *sub)

@@ -49,7 +49,7 @@ void schema_free(struct schema *s);
 
 /* *node derives the JSON texts of the values valid under `sub`, restricted to `types` (SCHEMA_...), without white space around them. `sub` is the
  * root or lies within it, where a schema may stand. Without any such value *node is grammar_build_never. Failures: ERR_UNSUPPORTED (strict),
- * ERR_FORMAT (a keyword is malformed; strict), ERR_LIMIT. */
+ * ERR_FORMAT (a keyword is malformed; strict), ERR_LIMIT. After a failure others of its subschemas may still be asked for. */
 MUST_CHECK int schema_value(struct schema *s, const struct json *sub, unsigned types, int *node, struct err *e);
 
 /* *types: the types of values that `sub` lets through (a type whose values all fail for deeper reasons may be among them). Failures as above. */

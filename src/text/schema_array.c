@@ -10,7 +10,7 @@
 #include "text/schema_string.h"
 #include "text/schema_token.h"
 
-enum { MAX_STATES = 2048, MAX_CONTAINS = 4, MAX_UNIQUE = 256 };
+enum { MAX_STATES = 2048, MAX_CONTAINS = 4, MAX_UNIQUE = 256, MAX_USED = 9 };
 
 static int whole(struct schema *s, int inside)
 {
@@ -159,75 +159,147 @@ static int counting(struct schema *s, const struct schema_array *a)
     return whole(s, start);
 }
 
-/* --- uniqueItems: of a list of constants each at most once ---------------------------------------------------------------------- */
+/* --- uniqueItems: of lists of constants each at most once ----------------------------------------------------------------------- */
 
-static bool add_strings(struct schema *s, const struct schema_string *x, struct grammar_member *v, size_t *n)
+struct value {
+    struct str text; /* as JSON, numbers in one spelling */
+    int node;
+};
+
+struct values {
+    struct value *v; /* in the arena: MAX_UNIQUE */
+    size_t n;
+    bool all; /* nothing was left out */
+};
+
+/* The number of the value, a new one if need be. */
+static size_t add_value(struct schema *s, struct values *x, const struct buf *text, int node)
 {
-    for (size_t i = 0; i < x->n_only && *n < MAX_UNIQUE; i++) {
-        struct schema_string one = *x;
-        one.only = &x->only[i];
+    for (size_t i = 0; i < x->n; i++)
+        if (str_eq(x->v[i].text, buf_view(text)))
+            return i;
+    if (x->n == MAX_UNIQUE) {
+        x->all = false;
+        return 0;
+    }
+    x->v[x->n] = (struct value){ schema_core_copy(s, buf_view(text)), node };
+    return x->n++;
+}
+
+static void add_literal(struct schema *s, struct values *x, const char *text, uint64_t *bits)
+{
+    struct buf b = { 0 };
+    buf_z(&b, text);
+    *bits |= (uint64_t)1 << (add_value(s, x, &b, grammar_build_literal(s->b, buf_view(&b))) & 63);
+    buf_deinit(&b);
+}
+
+static void add_strings(struct schema *s, struct values *x, const struct schema_string *v, uint64_t *bits)
+{
+    for (size_t i = 0; i < v->n_only && schema_core_tick(s); i++) {
+        struct schema_string one = *v;
+        struct buf b = { 0 };
+        one.only = &v->only[i];
         one.n_only = 1;
-        v[(*n)++] = (struct grammar_member){ schema_string_value(s, &one), false };
+        json_write_str(&b, v->only[i]);
+        *bits |= (uint64_t)1 << (add_value(s, x, &b, schema_string_value(s, &one)) & 63);
+        buf_deinit(&b);
     }
-    return x->finite && *n < MAX_UNIQUE;
+    x->all = x->all && v->finite && v->n_atoms == 0;
 }
 
-static bool add_numbers(struct schema *s, const struct schema_number *x, struct grammar_member *v, size_t *n)
+static void add_numbers(struct schema *s, struct values *x, const struct schema_number *v, uint64_t *bits)
 {
-    for (size_t i = 0; i < x->n_only && *n < MAX_UNIQUE; i++) {
-        bool again = false;
-        for (size_t k = 0; k < i; k++)
-            again = again || schema_dec_cmp(x->only[k], x->only[i]) == 0;
-        struct schema_number one = *x;
-        one.only = &x->only[i];
+    for (size_t i = 0; i < v->n_only && schema_core_tick(s); i++) {
+        struct schema_number one = *v;
+        struct buf b = { 0 };
+        one.only = &v->only[i];
         one.n_only = 1;
-        if (!again)
-            v[(*n)++] = (struct grammar_member){ schema_number_value(s, &one), false };
+        buf_z(&b, v->only[i].neg ? "-" : "");
+        schema_dec_whole(v->only[i], &b);
+        buf_char(&b, '.');
+        schema_dec_part(v->only[i], &b);
+        *bits |= (uint64_t)1 << (add_value(s, x, &b, schema_number_value(s, &one)) & 63);
+        buf_deinit(&b);
     }
-    return x->finite && *n < MAX_UNIQUE;
+    x->all = x->all && v->finite && v->n_factors == 0;
 }
 
-static int literal(struct schema *s, const char *text)
+/* Adds the values of e, which must be constants that are neither arrays nor objects. Returns which of the first 64 they are. */
+static uint64_t add_values(struct schema *s, struct values *x, int e)
 {
-    return grammar_build_literal(s->b, str_from(text));
+    const struct schema_set *set = schema_norm(s, e);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < set->n && x->all && schema_core_tick(s); i++) {
+        const struct schema_shape *shape = set->v[i];
+        if (shape->type == SCHEMA_NULL) {
+            add_literal(s, x, "null", &bits);
+        } else if (shape->type == SCHEMA_BOOLEAN) {
+            if (shape->bools & 1)
+                add_literal(s, x, "false", &bits);
+            if (shape->bools & 2)
+                add_literal(s, x, "true", &bits);
+        } else if (shape->type == SCHEMA_STRING && !shape->free) {
+            add_strings(s, x, &shape->string, &bits);
+        } else if (shape->type == SCHEMA_NUMBER && !shape->free) {
+            add_numbers(s, x, &shape->number, &bits);
+        } else {
+            x->all = false;
+        }
+    }
+    return bits;
 }
 
-/* The values of the set, if they are a few that no two shapes share. */
-static bool constants(struct schema *s, const struct schema_set *set, struct grammar_member *v, size_t *n)
+/* What may follow when the values in `used` were written, as many as there are bits in it. */
+static void define_used(struct schema *s, const struct schema_array *a, const struct values *x, const uint64_t *at,
+                        const int *rules, unsigned used)
 {
-    unsigned types = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        const struct schema_shape *x = set->v[i];
-        if (types & x->type)
-            return false;
-        types |= x->type;
-        if (x->type == SCHEMA_NULL)
-            v[(*n)++] = (struct grammar_member){ literal(s, "null"), false };
-        else if (x->type == SCHEMA_BOOLEAN)
-            for (unsigned bit = 1; bit <= 2; bit <<= 1) {
-                if (x->free || x->bools & bit)
-                    v[(*n)++] = (struct grammar_member){ literal(s, bit == 1 ? "false" : "true"), false };
-            }
-        else if (x->free || !(x->type == SCHEMA_STRING   ? add_strings(s, &x->string, v, n)
-                              : x->type == SCHEMA_NUMBER ? add_numbers(s, &x->number, v, n)
-                                                         : false))
-            return false;
+    int v[MAX_USED + 1];
+    size_t n = 0, index = 0;
+    for (unsigned u = used; u; u &= u - 1)
+        index++;
+    if (index >= a->min)
+        v[n++] = grammar_build_empty(s->b);
+    for (size_t i = 0; i < x->n && index < a->max; i++) {
+        if (used >> i & 1 || !(at[MIN(index, a->n_prefix)] >> i & 1))
+            continue;
+        const int parts[] = { step(s, index, x->v[i].node), rules[used | 1U << i] };
+        v[n++] = grammar_build_seq(s->b, parts, 2);
     }
-    return true;
+    grammar_build_define(s->b, rules[used], n ? grammar_build_alt(s->b, v, n) : grammar_build_never(s->b));
+}
+
+/* A state for each set of values that were used. */
+static int unique_places(struct schema *s, const struct schema_array *a, const struct values *x, const uint64_t *at)
+{
+    size_t n = (size_t)1 << x->n;
+    int *rules = schema_core_alloc(s, n, sizeof *rules);
+    for (size_t i = 0; i < n; i++)
+        rules[i] = grammar_build_rule(s->b);
+    for (size_t i = 0; i < n && schema_core_tick(s); i++)
+        define_used(s, a, x, at, rules, (unsigned)i);
+    return whole(s, rules[0]);
 }
 
 /* -1: not of this kind. */
 static int unique(struct schema *s, const struct schema_array *a)
 {
-    struct grammar_member *v = schema_core_alloc(s, MAX_UNIQUE + 4, sizeof *v);
-    size_t n = 0;
-    if (a->n_prefix || a->n_contains || !constants(s, schema_norm(s, a->rest), v, &n))
+    struct values x = { .v = schema_core_alloc(s, MAX_UNIQUE, sizeof *x.v), .all = a->n_contains == 0 };
+    uint64_t *at = schema_core_alloc(s, a->n_prefix + 1, sizeof *at);
+    for (size_t i = 0; i <= a->n_prefix && i < a->max && x.all; i++)
+        at[i] = add_values(s, &x, element(a, i));
+    if (!x.all || (a->n_prefix && x.n > MAX_USED))
         return -1;
-    if (a->min > n)
+    if (a->min > x.n)
         return grammar_build_never(s->b);
-    if (n == 0 || a->max == 0)
+    if (x.n == 0 || a->max == 0)
         return whole(s, grammar_build_empty(s->b));
-    return whole(s, grammar_build_members(s->b, v, n, -1, schema_token_comma(s->b), a->min, a->max));
+    if (a->n_prefix)
+        return unique_places(s, a, &x, at);
+    struct grammar_member *v = schema_core_alloc(s, x.n, sizeof *v);
+    for (size_t i = 0; i < x.n; i++)
+        v[i].node = x.v[i].node;
+    return whole(s, grammar_build_members(s->b, v, x.n, -1, schema_token_comma(s->b), a->min, a->max));
 }
 
 /* Bounds that follow from elements that no value fits, and from contains of everything or nothing. False: no array. */

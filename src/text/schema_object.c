@@ -109,6 +109,10 @@ static int distinct(struct schema *s, const struct plan *p, const struct grammar
         if (node >= 0)
             v[n++] = (struct grammar_member){ node, false };
     }
+    if (n < min) {
+        schema_core_drop(s, p->o->at, "minProperties", "more members than can be told apart by their first characters");
+        min = 0;
+    }
     int comma = schema_token_comma(s->b), counted = grammar_build_members(s->b, v, n, -1, comma, min, max);
     int more = max == SIZE_MAX ? undeclared(s, p, -1) : -1;
     if (more < 0)

@@ -262,6 +262,32 @@ static void a_parameter_has_types_and_a_text_of_its_own(void **state)
     json_free(v);
 }
 
+static void a_parameter_that_fails_does_not_spoil_the_next(void **state)
+{
+    (void)state;
+    struct json *v =
+        parse("{\"properties\": {\"a\": {\"items\": {\"$ref\": \"#/$defs/d\"}, \"not\": 1, \"uniqueItems\": true}, "
+              "\"b\": {\"items\": {\"$ref\": \"#/$defs/d\"}, \"type\": \"array\"}}, "
+              "\"$defs\": {\"d\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"}}}}");
+    const struct json *props = json_get(v, "properties");
+    struct grammar_build *b = grammar_build_new(NULL);
+    struct schema *s = NULL;
+    struct err e = ERR_INIT;
+    int node;
+    assert_int_equal(schema_open(&s, b, v, &(struct schema_opts){ .strict = true }, &e), 0);
+    assert_int_equal(schema_value(s, json_get(props, "a"), SCHEMA_ANY, &node, &e), ERR_UNSUPPORTED);
+    err_clear(&e);
+    assert_int_equal(schema_value(s, json_get(props, "b"), SCHEMA_ANY, &node, &e), 0);
+    schema_free(s);
+    struct grammar *g = NULL;
+    assert_int_equal(grammar_build_finish(b, node, &g, &e), 0);
+    assert_true(accepts(g, STR("[[1], [2, 3]]")));
+    assert_false(accepts(g, STR("[1]")));
+    grammar_release(g);
+    grammar_build_free(b);
+    json_free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +296,7 @@ int main(void)
         cmocka_unit_test(no_hostile_schema_takes_long),
         cmocka_unit_test(ten_thousand_constants_are_told_apart),
         cmocka_unit_test(a_parameter_has_types_and_a_text_of_its_own),
+        cmocka_unit_test(a_parameter_that_fails_does_not_spoil_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
