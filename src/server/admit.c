@@ -143,7 +143,8 @@ const char *admit_origin(const struct admit *a, struct str origin)
 /* A page that this server itself served. */
 static bool own_page(struct str origin, struct str host)
 {
-    return begins(origin, "http://") && host.n == origin.n - 7 && strncasecmp(origin.p + 7, host.p, host.n) == 0;
+    return host.n && begins(origin, "http://") && host.n == origin.n - 7 &&
+           strncasecmp(origin.p + 7, host.p, host.n) == 0;
 }
 
 static bool check_browser(const struct admit *a, const struct exchange_head *h, struct api_error *x)

@@ -405,6 +405,7 @@ static void heads_that_are_wrong_are_refused_each_with_its_status(void **state)
         { 403, "POST /x HTTP/1.1\r\nOrigin: http://evil.example\r\n" JSON "Content-Length: 2\r\n\r\n{}" },
         { 403, "POST /x HTTP/1.1\r\nOrigin: null\r\n" JSON "Content-Length: 2\r\n\r\n{}" },
         { 200, "POST /x HTTP/1.1\r\nOrigin: http://localhost\r\n" JSON "Content-Length: 2\r\n\r\n{}" },
+        { 403, "POST /x HTTP/1.0\r\nOrigin: http://\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" },
         { 200, "GET /x HTTP/1.1\r\nOrigin: http://evil.example\r\n" END },
         { 415, "POST /x HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n" END "{}" },
         { 415, "POST /x HTTP/1.1\r\nContent-Length: 2\r\n" END "{}" },
