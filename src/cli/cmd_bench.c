@@ -27,7 +27,7 @@ static int ask_server(struct bench *v, struct err *e)
     struct buf out = { 0 };
     v->serve.url = v->got.args.v[1];
     int rc = bench_serve(&v->serve, &out, e);
-    if (!buf_check(&out, "the report", rc ? NULL : e))
+    if (out.n && !buf_check(&out, "the report", rc ? NULL : e))
         fwrite(out.p, 1, out.n, stdout);
     buf_deinit(&out);
     return rc;
