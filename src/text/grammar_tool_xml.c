@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "text/grammar_tool_text.h"
 #include "text/grammar_tool_value.h"
 #include "text/schema.h"
 #include "text/toolcall_schema.h"
@@ -184,14 +185,5 @@ int grammar_tool_xml_call(const struct grammar_tool *t, bool strict)
 
 int grammar_tool_xml_text(const struct grammar_tool *t)
 {
-    struct buf pattern = { 0 };
-    buf_z(&pattern, "<tool_call>[ \\t\\r\\n]*<function=|<function=(?:");
-    for (size_t i = 0; i < t->tools->n; i++) {
-        buf_z(&pattern, i ? "|" : "");
-        grammar_tool_quote(&pattern, t->tools->v[i].name);
-    }
-    buf_z(&pattern, ")>[ \\t\\r\\n]*(?:<parameter=|<\\/function>)");
-    int node = grammar_tool_without(t->b, buf_view(&pattern));
-    buf_deinit(&pattern);
-    return node;
+    return grammar_tool_text(t->b, t->tools);
 }

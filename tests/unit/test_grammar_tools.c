@@ -420,6 +420,74 @@ static void what_can_be_written_is_a_call_to_the_parser(void **state)
     assert_true(ended > 50);
 }
 
+/* Whether <tool_call>, white space and <function= stand in the text. */
+static bool opens_frame(struct str s)
+{
+    for (ptrdiff_t at; (at = str_find(s, STR("<tool_call>"))) >= 0;) {
+        s = str_sub(s, (size_t)at + strlen("<tool_call>"), s.n);
+        struct str rest = s;
+        while (rest.n && strchr(" \t\r\n", rest.p[0]))
+            rest = str_sub(rest, 1, rest.n);
+        if (str_starts(rest, STR("<function=")))
+            return true;
+    }
+    return false;
+}
+
+static void tags_that_make_no_call_are_free(void **state)
+{
+    static const char *const pieces[] = { "<tool_call>",
+                                          "</tool_call>",
+                                          "\n",
+                                          " ",
+                                          "x",
+                                          "<",
+                                          "<function=",
+                                          "list",
+                                          "_all",
+                                          ">",
+                                          "read_file>",
+                                          "<function=list>",
+                                          "<function=lis",
+                                          "</function>",
+                                          "<parameter=",
+                                          "</",
+                                          "<function=list_all>\n",
+                                          "é" };
+    struct tools t;
+    struct rng r;
+    int n_free = 0;
+    (void)state;
+    rng_init(&r, 6);
+    tools_open(&t, tools_text, XML);
+    struct grammar *g = made(&t);
+    for (int round = 0; round < 3000; round++) {
+        struct buf text = { 0 };
+        struct heard h = { .whole = true };
+        struct toolcall *p;
+        struct toolcall_opts o = { .format = t.o.format, .tools = &t.set };
+        for (uint32_t n = 1 + rng_below(&r, 10); n; n--)
+            buf_z(&text, pieces[rng_below(&r, ARRAY_LEN(pieces))]);
+        assert_int_equal(toolcall_new(&p, &o, on_event, &h, NULL), 0);
+        toolcall_feed(p, buf_view(&text));
+        toolcall_end(p, false);
+        toolcall_free(p);
+        if (!h.n && !opens_frame(buf_view(&text))) {
+            takes(g, text.p);
+            n_free++;
+        } else if (opens_frame(buf_view(&text)) && !h.n) {
+            refuses(g, text.p);
+        }
+        buf_deinit(&h.content);
+        for (int i = 0; i < 8; i++)
+            buf_deinit(&h.args[i]);
+        buf_deinit(&text);
+    }
+    assert_true(n_free > 1000);
+    grammar_release(g);
+    tools_close(&t);
+}
+
 /* ---- the cases of the parser */
 
 /* Cases whose calls are good only because the parser forgives what they lack, or that keep to no schema: a grammar need not let them through. */
@@ -530,6 +598,7 @@ int main(void)
         cmocka_unit_test(what_a_schema_asks_too_much_is_left_out),
         cmocka_unit_test(a_schema_that_is_too_large_costs_no_other_tool),
         cmocka_unit_test(what_can_be_written_is_a_call_to_the_parser),
+        cmocka_unit_test(tags_that_make_no_call_are_free),
         cmocka_unit_test(what_the_parser_takes_can_be_written),
     };
     return cmocka_run_group_tests(tests, try_setup, try_teardown);
