@@ -19,6 +19,8 @@
 #define HEX "[0-9A-Fa-f]{1,4}"
 #define LABEL "[A-Za-z0-9](?:[A-Za-z0-9-]{0,28}[A-Za-z0-9])?"
 #define HOST LABEL "(?:\\." LABEL "){0,7}"
+/* Of a URI: no limit on the length of its parts. */
+#define NAME "[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
 #define ESCAPED "%[0-9A-Fa-f]{2}"
 #define PCHAR "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|" ESCAPED ")"
 
@@ -42,7 +44,7 @@ static const struct {
               "|(?:" HEX ":){5}:(?:" HEX "(?::" HEX "){0,1})?"
               "|(?:" HEX ":){6}:(?:" HEX ")?" },
     { "uuid", "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}" },
-    { "uri", "[A-Za-z][A-Za-z0-9+.-]*:(?://" HOST "(?::\\d{1,5})?(?:/" PCHAR "*)*|" PCHAR "+(?:/" PCHAR "*)*)"
+    { "uri", "[A-Za-z][A-Za-z0-9+.-]*:(?://" NAME "(?::\\d{1,5})?(?:/" PCHAR "*)*|" PCHAR "+(?:/" PCHAR "*)*)"
              "(?:\\?(?:" PCHAR "|[/?])*)?(?:#(?:" PCHAR "|[/?])*)?" },
 };
 

@@ -98,6 +98,7 @@ static const char *const classes[] = {
 static int distinct(struct schema *s, const struct plan *p, const struct grammar_member *declared, size_t n, size_t min,
                     size_t max)
 {
+    size_t n_declared = n;
     struct grammar_member *v = schema_core_alloc(s, n + ARRAY_LEN(classes), sizeof *v);
     if (n)
         memcpy(v, declared, n * sizeof *v);
@@ -111,7 +112,8 @@ static int distinct(struct schema *s, const struct plan *p, const struct grammar
     }
     if (n < min) {
         schema_core_drop(s, p->o->at, "minProperties", "more members than can be told apart by their first characters");
-        min = 0;
+        return grammar_build_members(s->b, declared, n_declared, undeclared(s, p, -1), schema_token_comma(s->b), 1,
+                                     max);
     }
     int comma = schema_token_comma(s->b), counted = grammar_build_members(s->b, v, n, -1, comma, min, max);
     int more = max == SIZE_MAX ? undeclared(s, p, -1) : -1;
