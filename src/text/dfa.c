@@ -287,6 +287,7 @@ static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
     int code = live && part ? 0 : no_memory(e);
     if (!code)
         code = find_live(d, live, e);
+    merge_classes(d); /* rounds of merging states take as long as there are classes */
     n_part = d->n;
     for (uint32_t s = 0; s < d->n && part; s++)
         part[s] = s;

@@ -9,7 +9,10 @@
 
 #include "base/mem.h"
 
-enum { LIST_MAX = 512, WORD_BITS = 32, SLICE_WEIGHT = 20000 };
+enum { LIST_MAX = 512, WORD_BITS = 32 };
+/* A slice is made for a terminal that reads on after two bytes of at least half the vocabulary, or whose walk saw that many nodes. */
+enum { LONG_WALK = 15000, KEY_LONG = 2, KEY_WORDS = 3 };
+#define SLICE_SHARE 0.5
 
 static void set_bit(uint32_t *words, int32_t id)
 {
@@ -20,26 +23,48 @@ struct level {
     uint32_t end, state;
 };
 
-/* Sets the bits of the tokens in the trie that can be written in `state`. path: room for the depth + 2. */
-static void walk(struct gstore *s, const struct token_trie *t, const struct trie_node *nodes, size_t n, uint32_t state,
-                 uint32_t *words, struct level *path)
+/* A set of bytes. */
+static bool has(const uint64_t set[4], uint8_t byte)
 {
-    size_t depth = 0;
+    return set[byte / 64] >> (byte % 64) & 1;
+}
+
+/* Sets the bits of the tokens in the trie that can be written in `state` and begin with a byte of `first`. path: room for the depth + 2.
+ * Returns how many nodes were not dead. */
+static size_t walk(struct gstore *s, const struct token_trie *t, const struct trie_node *nodes, size_t n,
+                   uint32_t state, const uint64_t first[4], uint32_t *words, struct level *path)
+{
+    size_t depth = 0, seen = 0;
+    const int32_t *same = token_trie_same(t);
     path[0] = (struct level){ (uint32_t)n, state };
     for (uint32_t i = 1; i < n;) {
         const struct trie_node *x = &nodes[i];
         while (i >= path[depth].end)
             depth--;
-        uint32_t to = gstore_next(s, path[depth].state, x->byte);
+        uint32_t to = depth || has(first, x->byte) ? gstore_next(s, path[depth].state, x->byte) : GSTATE_DEAD;
         if (to == GSTATE_DEAD) {
             i = x->end;
             continue;
         }
-        for (int32_t id = x->token; id >= 0; id = token_trie_same(t, id))
+        seen++;
+        for (int32_t id = x->token; id >= 0; id = same ? same[id] : -1)
             set_bit(words, id);
         if (x->end > ++i)
             path[++depth] = (struct level){ x->end, to };
     }
+    return seen;
+}
+
+/* Clears the bits of the tokens that begin with a byte of `first`. */
+static void clear(const struct token_trie *t, const uint64_t first[4], uint32_t *words)
+{
+    size_t n;
+    const struct trie_node *nodes = token_trie_nodes(t, &n);
+    const int32_t *same = token_trie_same(t);
+    for (uint32_t i = 1; i < n; i = nodes[i].end)
+        for (uint32_t k = i; k < nodes[i].end && has(first, nodes[i].byte); k++)
+            for (int32_t id = nodes[k].token; id >= 0; id = same ? same[id] : -1)
+                words[id / WORD_BITS] &= ~(1U << (id % WORD_BITS));
 }
 
 /* The mask in its smallest form. */
@@ -150,70 +175,142 @@ static bool slice_key(const struct dfa *d, uint32_t from, uint64_t key[2])
     return ok;
 }
 
-/* The key of a state of DFA number `dfa`, remembered. */
-static bool known_key(struct gstore *s, uint32_t dfa, uint32_t state, uint64_t key[2])
+/* What is remembered of a state of DFA number `dfa`: its key (0: not worked out), and whether a walk from it was long. NULL: memory is out. */
+static uint64_t *known_key(struct gstore *s, uint32_t dfa, uint32_t state)
 {
     const struct dfa *d = &s->def->dfas[dfa].dfa;
     if (!s->keys)
         s->keys = mem_try_calloc(s->def->n_dfa, sizeof *s->keys);
     if (s->keys && !s->keys[dfa]) {
-        s->keys[dfa] = mem_try_calloc(d->n, 2 * sizeof *s->keys[dfa]);
-        s->bytes += (size_t)d->n * 2 * sizeof *s->keys[dfa];
+        s->keys[dfa] = mem_try_calloc(d->n, KEY_WORDS * sizeof *s->keys[dfa]);
+        s->bytes += (size_t)d->n * KEY_WORDS * sizeof *s->keys[dfa];
     }
-    if (!s->keys || !s->keys[dfa])
-        return false;
-    uint64_t *k = s->keys[dfa] + 2 * (size_t)state;
-    if (!k[0] && !slice_key(d, state, k))
-        return false;
-    memcpy(key, k, 2 * sizeof *k);
-    return true;
+    return s->keys && s->keys[dfa] ? s->keys[dfa] + KEY_WORDS * (size_t)state : NULL;
 }
 
-/* How much of the vocabulary begins with a byte that the automaton reads in this state. */
-static size_t weight(const struct token_trie *t, const struct gdfa *a, uint32_t state)
+/* What may stand in for a state of a DFA: itself, or the state that most bytes lead to from here, where most bytes lead to the same places from
+ * both. So a slice of "any text" serves the states of half a closing tag, too. */
+struct stand_in {
+    uint32_t dfa, state;
+    size_t weight;     /* of the vocabulary that begins with bytes that are live and lead to the same place from both */
+    uint64_t other[4]; /* bytes that lead elsewhere */
+};
+
+static uint32_t next_of(const struct dfa *d, uint32_t state, size_t c)
 {
-    uint64_t live[4] = { 0 };
+    return d->next[(size_t)state * d->n_class + c];
+}
+
+/* weights: of the classes. */
+static struct stand_in compare(const struct gdfa *a, uint32_t dfa, uint32_t state, uint32_t other,
+                               const size_t *weights)
+{
+    struct stand_in x = { .dfa = dfa, .state = other };
+    for (uint32_t c = 0; c < a->dfa.n_class; c++) {
+        uint32_t to = next_of(&a->dfa, state, c);
+        if (to == next_of(&a->dfa, other, c))
+            x.weight += to ? weights[c] : 0;
+        else
+            for (int w = 0; w < 4; w++)
+                x.other[w] |= a->class_bits[c][w];
+    }
+    return x;
+}
+
+static struct stand_in find_stand_in(const struct token_trie *t, const struct gdfa *a, uint32_t dfa, uint32_t state)
+{
+    size_t weights[256] = { 0 }, most = 0;
+    const uint32_t *of_byte = token_trie_weights(t);
+    uint32_t target = state;
+    for (int b = 0; b < 256; b++)
+        weights[a->dfa.class_of[b]] += of_byte[b];
     for (uint32_t c = 0; c < a->dfa.n_class; c++)
-        for (int w = 0; w < 4 && a->dfa.next[(size_t)state * a->dfa.n_class + c]; w++)
-            live[w] |= a->class_bits[c][w];
-    return token_trie_weight(t, live);
+        if (next_of(&a->dfa, state, c) && weights[c] > most) {
+            most = weights[c];
+            target = next_of(&a->dfa, state, c);
+        }
+    struct stand_in own = compare(a, dfa, state, state, weights), there = compare(a, dfa, state, target, weights);
+    return there.weight >= own.weight - own.weight / 4 ? there : own;
+}
+
+/* The share of the vocabulary, by its nodes, whose first two bytes the automaton reads, taken as if they did not depend on each other. */
+static double share(const struct token_trie *t, const struct dfa *d, uint32_t state, int bytes)
+{
+    const uint32_t *of_byte = token_trie_weights(t);
+    double weights[256] = { 0 }, total = 1, sum = 0;
+    for (int b = 0; b < 256; b++) {
+        weights[d->class_of[b]] += of_byte[b];
+        total += of_byte[b];
+    }
+    for (uint32_t c = 0; c < d->n_class; c++) {
+        uint32_t to = next_of(d, state, c);
+        if (to)
+            sum += weights[c] / total * (bytes > 1 ? share(t, d, to, bytes - 1) : 1);
+    }
+    return sum;
 }
 
 /* The slice of the terminal that settles most, held; NULL: none is worth it. */
-static const struct trie_slice *best_slice(struct gstore *s, const struct token_trie *t, uint32_t state)
+static const struct trie_slice *best_slice(struct gstore *s, const struct token_trie *t, uint32_t state,
+                                           struct stand_in *best)
 {
     size_t n;
-    const struct gconfig *v = gstore_configs(s, state, &n), *best = NULL;
-    size_t most = SLICE_WEIGHT;
+    const struct gconfig *v = gstore_configs(s, state, &n);
+    *best = (struct stand_in){ .weight = LONG_WALK };
     for (size_t i = 0; i < n; i++) {
         const struct gnode *x = &s->def->nodes[v[i].node];
-        size_t n_node = x->kind == G_DFA ? weight(t, &s->def->dfas[x->a], v[i].at) : 0;
-        if (n_node > most) {
-            most = n_node;
-            best = &v[i];
-        }
+        if (x->kind != G_DFA)
+            continue;
+        struct stand_in in = find_stand_in(t, &s->def->dfas[x->a], x->a, v[i].at);
+        if (in.weight > best->weight)
+            *best = in;
     }
-    uint64_t key[2];
-    if (!best || !known_key(s, s->def->nodes[best->node].a, best->at, key))
+    uint64_t *key = best->state ? known_key(s, best->dfa, best->state) : NULL;
+    if (!key)
         return NULL;
-    return token_trie_slice(t, key, &s->def->dfas[s->def->nodes[best->node].a].dfa, best->at);
+    const struct dfa *d = &s->def->dfas[best->dfa].dfa;
+    if (!key[0]) {
+        if (!slice_key(d, best->state, key))
+            return NULL;
+        key[KEY_LONG] = share(t, d, best->state, 2) >= SLICE_SHARE;
+    }
+    return key[KEY_LONG] ? token_trie_slice(t, key, d, best->state) : NULL;
+}
+
+/* The tokens that begin alike are taken from the slice or walked in what it leaves; all others are walked. */
+static void fill(struct gstore *s, const struct token_trie *t, uint32_t state, uint32_t *words, struct level *path)
+{
+    size_t n, seen = 0;
+    const struct trie_node *nodes = token_trie_nodes(t, &n);
+    struct stand_in in;
+    const struct trie_slice *slice = best_slice(s, t, state, &in);
+    uint64_t same[4], other[4];
+    for (int i = 0; i < 4; i++) {
+        other[i] = slice ? in.other[i] : UINT64_MAX;
+        same[i] = ~other[i];
+    }
+    if (slice) {
+        memcpy(words, slice->words, (token_trie_size(t) / WORD_BITS + 1) * sizeof *words);
+        if (other[0] | other[1] | other[2] | other[3])
+            clear(t, other, words);
+        walk(s, t, slice->nodes, slice->n_node, state, same, words, path);
+        token_trie_drop(t, slice);
+    }
+    if (other[0] | other[1] | other[2] | other[3])
+        seen = walk(s, t, nodes, n, state, other, words, path);
+    if (!slice && in.state && seen > LONG_WALK && known_key(s, in.dfa, in.state))
+        known_key(s, in.dfa, in.state)[KEY_LONG] = 1;
 }
 
 static const struct gmask *work_out(struct gstore *s, const struct token_trie *t, uint32_t state)
 {
-    size_t n_word = token_trie_size(t) / WORD_BITS + 1, n, n_eos;
+    size_t n_word = token_trie_size(t) / WORD_BITS + 1, n_eos;
     uint32_t *words = mem_try_calloc(n_word, sizeof *words);
     struct level *path = mem_try_calloc(token_trie_depth(t) + 2, sizeof *path);
     struct gmask *m = NULL;
     if (words && path) {
-        const struct trie_node *nodes = token_trie_nodes(t, &n);
         const int32_t *eos = token_trie_eos(t, &n_eos);
-        const struct trie_slice *slice = best_slice(s, t, state);
-        if (slice)
-            memcpy(words, slice->words, n_word * sizeof *words);
-        walk(s, t, slice ? slice->nodes : nodes, slice ? slice->n_node : n, state, words, path);
-        if (slice)
-            token_trie_drop(t, slice);
+        fill(s, t, state, words, path);
         for (size_t i = 0; i < n_eos && s->states[state].may_end; i++)
             set_bit(words, eos[i]);
         if (!s->failed)

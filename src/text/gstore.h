@@ -58,7 +58,7 @@ struct gstore {
     uint32_t start, end;   /* states: nothing written; an end token was drawn */
     struct gstate *states; /* owned */
     size_t n_state, cap_state;
-    uint64_t **keys;            /* owned: of slices (text/gmask.c): [dfas], NULL or two for each state */
+    uint64_t **keys;            /* owned: of slices (text/gmask.c): [dfas], NULL or a few words for each state */
     struct gstore_parts *parts; /* owned: objects and scratch */
 };
 

@@ -18,9 +18,11 @@ struct token_trie {
     size_t n_vocab, n_token, depth;
     struct trie_node *nodes; /* owned */
     size_t n_node, cap_node;
+    uint32_t weights[256];
     int32_t *same; /* owned: [n_vocab] */
-    uint8_t *in;   /* owned: [n_vocab]: it is in the trie */
-    int32_t *eos;  /* owned */
+    bool any_same;
+    uint8_t *in;  /* owned: [n_vocab]: it is in the trie */
+    int32_t *eos; /* owned */
     size_t n_eos;
     struct slices {
         pthread_mutex_t lock;
@@ -78,7 +80,7 @@ static int lay_out(struct token_trie *t, const struct entry *v, size_t n, uint32
         }
         struct trie_node *node = &t->nodes[path[s.n]];
         if (node->token >= 0)
-            t->same[v[i].id] = node->token;
+            t->any_same = (t->same[v[i].id] = node->token) >= 0;
         node->token = v[i].id;
         before = s;
     }
@@ -107,6 +109,8 @@ static int fill(struct token_trie *t, struct err *e)
         qsort(v, n, sizeof *v, by_bytes);
     uint32_t *path = mem_try_calloc(t->depth + 1, sizeof *path);
     int code = path ? lay_out(t, v, n, path, e) : no_memory(e);
+    for (uint32_t i = 1; !code && i < t->n_node; i = t->nodes[i].end)
+        t->weights[t->nodes[i].byte] = t->nodes[i].end - i;
     mem_free(path);
     mem_free(v);
     return code;
@@ -191,18 +195,14 @@ const struct trie_node *token_trie_nodes(const struct token_trie *t, size_t *n)
     return t->nodes;
 }
 
-size_t token_trie_weight(const struct token_trie *t, const uint64_t first[4])
+const uint32_t *token_trie_weights(const struct token_trie *t)
 {
-    size_t n = 0;
-    for (uint32_t i = 1; i < t->n_node; i = t->nodes[i].end)
-        if (first[t->nodes[i].byte / 64] >> (t->nodes[i].byte % 64) & 1)
-            n += t->nodes[i].end - i;
-    return n;
+    return t->weights;
 }
 
-int32_t token_trie_same(const struct token_trie *t, int32_t id)
+const int32_t *token_trie_same(const struct token_trie *t)
 {
-    return t->same[id];
+    return t->any_same ? t->same : NULL;
 }
 
 struct str token_trie_bytes(const struct token_trie *t, int32_t id)
@@ -249,7 +249,7 @@ static bool copy_path(struct trie_slice *s, size_t *cap, const struct token_trie
 
 static void settle(struct trie_slice *s, const struct token_trie *t, int32_t id)
 {
-    for (; id >= 0; id = t->same[id]) {
+    for (; id >= 0; id = t->any_same ? t->same[id] : -1) {
         s->words[id / WORD_BITS] |= 1U << (id % WORD_BITS);
         s->n_token++;
     }

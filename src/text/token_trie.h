@@ -32,9 +32,10 @@ size_t token_trie_size(const struct token_trie *t);     /* of the vocabulary */
 size_t token_trie_depth(const struct token_trie *t);    /* bytes of the longest token */
 size_t token_trie_count(const struct token_trie *t);    /* tokens in it */
 const struct trie_node *token_trie_nodes(const struct token_trie *t, size_t *n);
-/* Nodes below the root whose first byte is in the set: how much a walk that may begin so has to look at, at most. */
-size_t token_trie_weight(const struct token_trie *t, const uint64_t first[4]);
-int32_t token_trie_same(const struct token_trie *t, int32_t id); /* another token with the same bytes; -1: no more */
+/* [256]: nodes that begin with each byte: how much a walk that may begin so has to look at, at most. */
+const uint32_t *token_trie_weights(const struct token_trie *t);
+/* [vocabulary]: another token with the same bytes, -1: no more of them; NULL: no two tokens have the same bytes. */
+const int32_t *token_trie_same(const struct token_trie *t);
 struct str token_trie_bytes(const struct token_trie *t, int32_t id); /* empty: not in it */
 bool token_trie_is_eos(const struct token_trie *t, int32_t id);
 const int32_t *token_trie_eos(const struct token_trie *t, size_t *n);
