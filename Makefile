@@ -177,9 +177,10 @@ test: deps test-vocab test-clients-deps ## everything that README promises, in m
 	@$(RUNTESTS) -t 1200 $(UNIT) $(KERNEL) $(MODEL) $(CLI) $(SHELL_TESTS) $(SERVER) $(SERVER_TESTS) \
 	    $(THREADED:build/release/%=build/tsan/%) $(subst build/release,build/asan,$(SANITIZED))
 
-test-full: ## every golden sequence and every prompt with a known answer, on both paths, with the figures
+test-full: ## every golden sequence, every prompt with a known answer on both paths, every recorded request of agents, with the figures
 	@$(MAKE) $(PARALLEL) --no-print-directory tests all
-	@OCTET_TEST_FULL=1 $(RUNTESTS) -v -t 6000 $(B)/tests/model/test_mini_golden $(B)/tests/model/test_greedy tests/cli/test_answers.sh
+	@OCTET_TEST_FULL=1 $(RUNTESTS) -v -t 6000 $(B)/tests/model/test_mini_golden $(B)/tests/model/test_greedy tests/cli/test_answers.sh \
+	    $(B)/tests/server/test_replays
 
 test-agents: all ## seven agents from npm, headless, without network, against the server (2 GB in build/agents)
 	@sh tools/agents.sh

@@ -80,6 +80,12 @@ static int read_body(struct generation *g, enum api_dialect d, struct str body, 
                       (int)MIN(g->r.model.n, 200), g->r.model.p);
         return -1;
     }
+    if (g->r.echo && g->r.logprobs) {
+        api_error_set(x, API_ERR_INVALID, "echo",
+                      "log-probabilities are those of what is generated: echo cannot be "
+                      "combined with logprobs");
+        return -1;
+    }
     if (toolset_init(&g->tools, g->r.tools, &e))
         return fail_from(x, &e, "tools");
     if ((g->r.n_image || g->r.n_document) && !atomic_exchange(&g->s->image_logged, true))

@@ -49,7 +49,9 @@ static void find_format(struct service *s)
 
 static int open_parts(struct service *s, struct err *e)
 {
-    const struct replay_opts r = { .dir = s->o.cache_dir, .identity = s->o.model_name };
+    uint8_t identity[ENGINE_IDENTITY_BYTES];
+    engine_identity(s->o.engine, identity);
+    const struct replay_opts r = { .dir = s->o.cache_dir, .identity = { (const char *)identity, sizeof identity } };
     int rc = constrain_new(&s->constrain, s->o.tok, s->eos, s->n_eos, e);
     if (!rc)
         rc = replay_open(&s->replay, &r, e);

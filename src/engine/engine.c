@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "engine/runner.h"
+#include "model/identity.h"
 
 enum { MAX_RUNNING = 16, MAX_QUEUED = 512, MAX_EVENTS = 4096 };
 static const int64_t figures_every_ns = 5000000000;
@@ -335,6 +336,12 @@ size_t engine_context(const struct engine *g)
 const struct model *engine_model(const struct engine *g)
 {
     return g->model;
+}
+
+void engine_identity(const struct engine *g, uint8_t out[ENGINE_IDENTITY_BYTES])
+{
+    _Static_assert((int)IDENTITY_BYTES == (int)ENGINE_IDENTITY_BYTES, "the same bytes");
+    model_identity(g->model, out);
 }
 
 void engine_stats(struct engine *g, struct engine_stats *out)

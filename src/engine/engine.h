@@ -117,6 +117,10 @@ void request_close(struct request *r); /* cancels if it is not over */
 
 size_t engine_context(const struct engine *g); /* most tokens of one sequence: the least of model, option and memory */
 const struct model *engine_model(const struct engine *g); /* for its constant getters */
+/* Tells this checkpoint from any other (model/identity.h), for what is kept on disk beside the cache. Reads the weights' beginnings: not for every
+ * request. */
+enum { ENGINE_IDENTITY_BYTES = 16 };
+void engine_identity(const struct engine *g, uint8_t out[ENGINE_IDENTITY_BYTES]);
 
 struct engine_stats {
     uint64_t n_request, n_finished, n_cancelled, n_failed, n_preempted;

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/script.h"
 #include "base/base.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "server/ask.h"
 
@@ -444,6 +444,43 @@ static void tool_choice_is_obeyed(void **state)
     json_free(j);
 }
 
+/* The model would rarely do this: its words are laid down. */
+static void only_one_call_is_made_where_parallel_calls_are_refused(void **state)
+{
+#define CALL(path)                                                                                                     \
+    "<tool_call>\\n<function=list_files>\\n<parameter=path>\\n" path "\\n</parameter>\\n</function>\\n</tool_call>"
+    static const char rules[] = "{\"text\": \"" CALL("src") "\\n" CALL("docs") " and so on\"}\n";
+    char path[] = "/tmp/octet-script-XXXXXX";
+    struct script *script = NULL;
+    struct err e = ERR_INIT;
+    (void)state;
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, rules, sizeof rules - 1), sizeof rules - 1);
+    close(fd);
+    if (script_open(&script, path, whole.tok, &e))
+        fail_msg("%s", e.msg);
+    unlink(path);
+    const struct service_opts so = { .script = script };
+    open_own(&so, NULL);
+    for (int parallel = 0; parallel < 2; parallel++) {
+        struct ask_gathered g =
+            stream_of(put(API_CHAT, FILES,
+                          ", \"stream\": true, \"parallel_tool_calls\": %s, \"tool_grammar\": false, \"tools\": "
+                          "[" LIST_FILES "]",
+                          parallel ? "true" : "false"),
+                      API_CHAT);
+        assert_string_equal(g.calls.p, parallel ? "list_files {\"path\": \"src\"}\nlist_files {\"path\": \"docs\"}"
+                                                : "list_files {\"path\": \"src\"}");
+        if (!parallel)
+            assert_string_equal(g.text.p, "");
+        assert_string_equal(g.finish, "tool_calls");
+        ask_gathered_deinit(&g);
+    }
+    close_own();
+    script_close(script);
+#undef CALL
+}
+
 static void an_answer_keeps_to_its_schema(void **state)
 {
     const char *schema = "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}, \"ok\": {\"type\": "
@@ -585,6 +622,7 @@ static void what_is_wrong_is_told_before_any_stream(void **state)
         { "/v1/messages", "{\"max_tokens\": 4, \"messages\": 3}", "error.type", "invalid_request_error" },
         { "/v1/responses", "{\"input\": 3}", "error.param", "input" },
         { "/v1/completions", "{\"prompt\": {}}", "error.param", "prompt" },
+        { "/v1/completions", "{\"prompt\": \"a\", \"echo\": true, \"logprobs\": 1}", "error.param", "echo" },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(v); i++) {
@@ -1071,6 +1109,7 @@ int main(void)
         cmocka_unit_test_setup(a_stream_tells_what_one_object_tells, use_whole),
         cmocka_unit_test_setup(calls_arrive_over_the_three_apis_streamed_and_not, use_whole),
         cmocka_unit_test_setup(tool_choice_is_obeyed, use_whole),
+        cmocka_unit_test_setup(only_one_call_is_made_where_parallel_calls_are_refused, use_whole),
         cmocka_unit_test_setup(an_answer_keeps_to_its_schema, use_whole),
         cmocka_unit_test_setup(a_strict_schema_that_cannot_be_enforced_is_refused_by_name, use_whole),
         cmocka_unit_test_setup(stop_strings_end_an_answer_and_are_not_in_it, use_whole),
