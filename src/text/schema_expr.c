@@ -96,6 +96,7 @@ static bool says_nothing(const struct json *v)
     return true;
 }
 
+/* The root is looked at whatever it says: its $schema counts. */
 int schema_expr_place(struct schema *s, struct schema_place place)
 {
     if (json_type(place.json) == JSON_BOOL)

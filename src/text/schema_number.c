@@ -136,9 +136,8 @@ struct multiple {
 
 enum { AT_START, AT_SIGN, AT_ZERO, AT_END, AT_WHOLE };
 
-static int32_t whole_state(const struct multiple *m, unsigned r)
+static int32_t whole_state(unsigned r)
 {
-    (void)m;
     return (int32_t)(AT_WHOLE + r);
 }
 
@@ -165,7 +164,7 @@ static void link_number(struct multiple *m, int32_t from)
 {
     link(m, from, '0', AT_ZERO);
     for (unsigned d = 1; d <= 9; d++)
-        link(m, from, (char)('0' + d), whole_state(m, d % m->divisor));
+        link(m, from, (char)('0' + d), whole_state(d % m->divisor));
 }
 
 static void link_all(struct multiple *m)
@@ -177,11 +176,11 @@ static void link_all(struct multiple *m)
     link(m, AT_END, '0', AT_END);
     m->accept[AT_ZERO] = m->accept[AT_END] = true;
     for (unsigned r = 0; r < m->divisor; r++) {
-        int32_t at = whole_state(m, r);
+        int32_t at = whole_state(r);
         m->accept[at] = divides(m, r, m->places);
         link(m, at, '.', part_state(m, 0, r));
         for (unsigned d = 0; d <= 9; d++)
-            link(m, at, (char)('0' + d), whole_state(m, (r * 10 + d) % m->divisor));
+            link(m, at, (char)('0' + d), whole_state((r * 10 + d) % m->divisor));
         for (unsigned k = 0; k < m->places; k++) {
             at = part_state(m, k, r);
             m->accept[at] = k > 0 && divides(m, r, m->places - k);

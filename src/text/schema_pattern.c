@@ -8,12 +8,12 @@
 enum { MAX_STATES = 20000 };
 #define MAX_NS INT64_C(40000000)
 
-static const char *failure(struct schema *s, struct grammar_build *b, int node, int *code)
+static const char *failure(struct schema *s, struct grammar_build *b, int node)
 {
     struct grammar *g = NULL;
     struct err e = ERR_INIT;
-    *code = grammar_build_finish(b, node, &g, &e);
-    grammar_release(g);
+    if (grammar_build_finish(b, node, &g, &e) == 0)
+        grammar_release(g);
     struct str text = schema_core_copy(s, str_from(e.msg));
     return text.p;
 }
@@ -27,7 +27,7 @@ static struct schema_pattern *find(struct schema *s, struct str text)
     struct schema_pattern p = { .text = text, .b = grammar_build_new(&limits) };
     p.node = grammar_build_search(p.b, text, false);
     if (grammar_build_failed(p.b))
-        p.why = failure(s, p.b, p.node, &p.code);
+        p.why = failure(s, p.b, p.node);
     s->patterns = schema_core_grow(s->patterns, s->n_patterns, &s->cap_patterns, sizeof *s->patterns);
     s->patterns[s->n_patterns] = p;
     return &s->patterns[s->n_patterns++];

@@ -15,7 +15,6 @@ struct schema_pattern {
     struct grammar_build *b; /* owned: builds nothing but questions */
     int node;
     const char *why; /* in the arena; NULL: fine */
-    int code;
 };
 
 /* False: reported as `key` of the schema `at`. `text` lives as long as the schema. */
