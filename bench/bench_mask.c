@@ -1,14 +1,16 @@
 /* bench_mask.c - what keeping to a grammar costs a token, over the tool sets that agents were recorded with.
  *
- *   bench_mask TOKENIZER SHAPE.json...
+ *   bench_mask [--keep] TOKENIZER SHAPE.json...
  *
  * TOKENIZER is a tokenizer.json or a directory that holds one. From every recorded request with 12 to 25 tools one grammar is compiled, as the
- * server does for Qwen3-Coder's calls with tool_choice auto. Calls are made up under the tools' parameters, with text from the
- * descriptions, and fed token by token, some prose before them; where a made-up value breaks its schema the call is left. First visit: the mask of a state that no matcher of this grammar was in, slices of the
- * vocabulary found anew for each set. Warm: the same calls again. Microseconds of processor time.
+ * server does for Qwen3-Coder's calls with tool_choice auto. Calls are made up under the tools' parameters, with text from the descriptions,
+ * and fed token by token, some prose before them; where a made-up value breaks its schema the call is left. First visit: the mask of a state
+ * that no matcher of this grammar was in, slices of the vocabulary found anew for each set (--keep: kept, as a server keeps them). Warm: the
+ * same calls again. Microseconds of processor time.
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/buf.h"
@@ -36,6 +38,7 @@ struct bench {
     struct map seen; /* sets that were measured */
     struct rng rng;
     struct times compile, first, warm;
+    bool keep;
     size_t tokens, sets, calls, left;
 };
 
@@ -249,7 +252,8 @@ static void measure(struct bench *x, const struct json *tools)
 {
     struct err e = ERR_INIT;
     struct grammar *g = compile(x, tools);
-    token_trie_forget(x->trie);
+    if (!x->keep)
+        token_trie_forget(x->trie);
     for (size_t i = 0; i < json_len(tools) * CALLS; i++) {
         const struct json *f = function_of(json_at(tools, i / CALLS));
         if (!usable(json_at(tools, i / CALLS)))
@@ -297,8 +301,13 @@ int main(int argc, char **argv)
 {
     struct err e = ERR_INIT;
     struct bench x = { 0 };
+    if (argc > 1 && !strcmp(argv[1], "--keep")) {
+        x.keep = true;
+        argv++;
+        argc--;
+    }
     if (argc < 3)
-        die("usage: bench_mask TOKENIZER SHAPE.json...");
+        die("usage: bench_mask [--keep] TOKENIZER SHAPE.json...");
     rng_init(&x.rng, 1);
     if (tokenizer_open(&x.tok, argv[1], &e))
         die(e.msg);
