@@ -284,6 +284,12 @@ static void echo(struct generation *g, struct buf *out)
     }
 }
 
+static void log_miss(const struct generation *g, const struct choice *c, const struct engine_event *queued)
+{
+    const struct prompt *p = &g->prompt[(size_t)c->o.index / (size_t)g->r.n];
+    miss_log(g->request_id, g->s->o.tok, &p->ids, &queued->figures);
+}
+
 /* Waits for the first choice's place in the queue and what is known of its prompt, then writes the first events. */
 static void begin(struct generation *g)
 {
@@ -292,8 +298,10 @@ static void begin(struct generation *g)
     bool came = false;
     if (g->r.stream && c->run)
         came = request_next(c->run, &ev, QUEUED_MS);
-    if (came && ev.kind == ENGINE_QUEUED)
+    if (came && ev.kind == ENGINE_QUEUED) {
+        log_miss(g, c, &ev);
         choice_take(c, &ev, &g->pending);
+    }
     const struct writer_prompt p = { .n_prompt = n_prompt(g), .n_cached = n_cached(g) };
     writer_start(g->writer, &p, &g->pending);
     echo(g, &g->pending);
@@ -394,7 +402,7 @@ static void take(struct generation *g, struct choice *c, const struct engine_eve
     if (ev->kind == ENGINE_PROGRESS && g->n_choice == 1)
         writer_progress(g->writer, ev->done, ev->total, n_cached(g), (double)(clock_ns() - g->started_ns) * 1e-9, out);
     if (ev->kind == ENGINE_QUEUED)
-        miss_log(g->request_id, g->s->o.tok, &g->prompt[(size_t)c->o.index / (size_t)g->r.n].ids, &ev->figures);
+        log_miss(g, c, ev);
     choice_take(c, ev, out);
     if (!c->over && !c->failed)
         return;

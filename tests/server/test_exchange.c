@@ -19,6 +19,7 @@
 #include "api/script.h"
 #include "base/base.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "server/ask.h"
 
 /* One for most tests; others open their own beside it. */
@@ -791,6 +792,34 @@ static void the_same_prompt_is_found_again(void **state)
     json_free(j);
 }
 
+static void where_a_prompt_leaves_what_is_known_is_told_in_the_log(void **state)
+{
+    static const char *const colours[] = { "red", "blue", "green" };
+    char path[] = "/tmp/octet-log-XXXXXX";
+    struct buf text = { 0 };
+    struct err e = ERR_INIT;
+    (void)state;
+    int fd = mkstemp(path);
+    log_set_output(fd, false);
+    for (int i = 0; i < 3; i++) {
+        char question[100];
+        snprintf(question, sizeof question, "The parrot of my neighbour is %s. Say its colour.", colours[i]);
+        struct ask_reply r = put(API_CHAT, question, ", \"max_tokens\": 4, \"stream\": %s", i == 2 ? "true" : "false");
+        buf_deinit(&r.body);
+    }
+    log_set_output(STDERR_FILENO, false);
+    close(fd);
+    assert_int_equal(file_read(&text, path, &e), 0);
+    unlink(path);
+    for (int i = 1; i < 3; i++) { /* one object, and a stream */
+        char first[32];
+        snprintf(first, sizeof first, "neighbour is\" + \" %s", colours[i]);
+        if (!strstr(text.p, first))
+            fail_msg("no %s in %s", first, text.p);
+    }
+    buf_deinit(&text);
+}
+
 static void a_call_that_comes_back_respelled_costs_only_the_new_turn(void **state)
 {
     struct buf body = { 0 };
@@ -1122,6 +1151,7 @@ int main(void)
         cmocka_unit_test_setup(only_known_models_are_served_where_that_is_asked, use_whole),
         cmocka_unit_test_setup(more_bytes_than_may_wait_are_a_429_with_a_time, use_whole),
         cmocka_unit_test_setup(the_same_prompt_is_found_again, use_whole),
+        cmocka_unit_test_setup(where_a_prompt_leaves_what_is_known_is_told_in_the_log, use_whole),
         cmocka_unit_test_setup(a_call_that_comes_back_respelled_costs_only_the_new_turn, use_whole),
         cmocka_unit_test_setup(control_tokens_cannot_be_forged, use_whole),
         cmocka_unit_test_setup(a_system_prompt_can_be_computed_ahead, use_whole),
