@@ -46,7 +46,10 @@ int dfa_init(struct dfa *d, size_t n, size_t n_class, struct work *w, struct err
         return code;
     d->next = mem_try_calloc(n * n_class, sizeof *d->next);
     d->flags = mem_try_calloc(n, 1);
-    return d->next && d->flags ? 0 : no_memory(e);
+    if (d->next && d->flags)
+        return 0;
+    dfa_deinit(d);
+    return no_memory(e);
 }
 
 int dfa_literal(struct dfa *d, struct str text, struct work *w, struct err *e)
@@ -92,42 +95,45 @@ int dfa_until(struct dfa *d, struct str stop, bool with, struct work *w, struct 
     return dfa_finish(d, w, e);
 }
 
-/* live[s]: a match can be reached from s. */
-static int find_live(const struct dfa *d, uint8_t *live, struct err *e)
+/* Where states are reached from: those of state s are from[first[s]] up to from[first[s + 1]]. */
+struct sources {
+    uint32_t *first, *from; /* owned */
+};
+
+static bool find_sources(struct sources *r, const struct dfa *d)
 {
-    size_t k = d->n_class, n_edge = 0;
-    uint32_t *first = mem_try_calloc((size_t)d->n + 2, sizeof *first);
-    uint32_t *from = mem_try_calloc((size_t)d->n * k + 1, sizeof *from);
-    uint32_t *stack = mem_try_calloc(d->n, sizeof *stack);
-    if (!first || !from || !stack) {
-        mem_free(first);
-        mem_free(from);
-        mem_free(stack);
-        return no_memory(e);
-    }
-    for (size_t i = 0; i < (size_t)d->n * k; i++)
-        first[d->next[i] + 2]++;
+    size_t k = d->n_class, n_edge = (size_t)d->n * k;
+    r->first = mem_try_calloc((size_t)d->n + 2, sizeof *r->first);
+    r->from = mem_try_calloc(n_edge + 1, sizeof *r->from);
+    if (!r->first || !r->from)
+        return false;
+    for (size_t i = 0; i < n_edge; i++)
+        r->first[d->next[i] + 2]++;
     for (size_t s = 2; s < (size_t)d->n + 2; s++)
-        first[s] += first[s - 1];
-    for (size_t i = 0; i < (size_t)d->n * k; i++)
-        from[first[d->next[i] + 1]++] = (uint32_t)(i / k);
+        r->first[s] += r->first[s - 1];
+    for (size_t s = 0; s < d->n; s++)
+        for (size_t c = 0; c < k; c++)
+            r->from[r->first[d->next[s * k + c] + 1]++] = (uint32_t)s;
+    return true;
+}
+
+/* live[s]: a match can be reached from s. stack: [n]. */
+static void find_live(const struct dfa *d, const struct sources *r, uint8_t *live, uint32_t *stack)
+{
+    size_t depth = 0;
     for (uint32_t s = 1; s < d->n; s++)
         if (d->flags[s] & DFA_ACCEPT) {
             live[s] = 1;
-            stack[n_edge++] = s;
+            stack[depth++] = s;
         }
-    while (n_edge) {
-        uint32_t s = stack[--n_edge];
-        for (uint32_t i = first[s]; i < first[s + 1]; i++)
-            if (from[i] && !live[from[i]]) {
-                live[from[i]] = 1;
-                stack[n_edge++] = from[i];
+    while (depth) {
+        uint32_t s = stack[--depth];
+        for (uint32_t i = r->first[s]; i < r->first[s + 1]; i++)
+            if (r->from[i] && !live[r->from[i]]) {
+                live[r->from[i]] = 1;
+                stack[depth++] = r->from[i];
             }
     }
-    mem_free(first);
-    mem_free(from);
-    mem_free(stack);
-    return 0;
 }
 
 static uint64_t mix(uint64_t h, uint64_t x)
@@ -136,68 +142,135 @@ static uint64_t mix(uint64_t h, uint64_t x)
     return h ^ h >> 29;
 }
 
-static bool same_row(const struct dfa *d, const uint32_t *part, uint32_t a, uint32_t b)
+/* Moore's refinement, but only of states whose row changed: those that lead to a state whose part is new. The others of a part still have
+ * equal rows, without anything new in them, so they stay. */
+struct parts {
+    const struct dfa *d;
+    const struct sources *r;
+    const uint8_t *live;
+    uint32_t *part;                         /* borrowed: of each state; 0 for what is not live */
+    uint32_t n;                             /* parts so far */
+    uint32_t *list, *changed;               /* owned: states to look at; states that got a new part */
+    uint32_t *out, *size, *touched, *table; /* owned: new part; members; of those in the list; hash table of the list */
+    uint8_t *kept, *marked;                 /* owned: one group keeps the part's number; state is in the list */
+    size_t n_list, spent;
+};
+
+static bool parts_init(struct parts *p, size_t cap)
 {
-    if (part[a] != part[b])
+    size_t n = (size_t)p->d->n + 4;
+    uint32_t **v[] = { &p->list, &p->changed, &p->out, &p->size, &p->touched };
+    bool ok = (p->table = mem_try_calloc(cap, sizeof *p->table)) != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(v); i++)
+        ok = (*v[i] = mem_try_calloc(n, sizeof **v[i])) != NULL && ok;
+    p->kept = mem_try_calloc(n, 1);
+    p->marked = mem_try_calloc(n, 1);
+    return ok && p->kept && p->marked;
+}
+
+static void parts_deinit(struct parts *p)
+{
+    void *v[] = { p->list, p->changed, p->out, p->size, p->touched, p->table, p->kept, p->marked };
+    for (size_t i = 0; i < ARRAY_LEN(v); i++)
+        mem_free(v[i]);
+}
+
+static bool same_row(const struct parts *p, uint32_t a, uint32_t b)
+{
+    size_t k = p->d->n_class;
+    if (p->part[a] != p->part[b])
         return false;
-    const uint32_t *x = d->next + (size_t)a * d->n_class, *y = d->next + (size_t)b * d->n_class;
-    for (size_t c = 0; c < d->n_class; c++)
-        if (part[x[c]] != part[y[c]])
+    const uint32_t *x = p->d->next + a * k, *y = p->d->next + b * k;
+    for (size_t c = 0; c < k; c++)
+        if (p->part[x[c]] != p->part[y[c]])
             return false;
     return true;
 }
 
-/* One round of Moore's refinement from part to out; returns how many parts there are. table: cap (a power of two) first states of parts. */
-static uint32_t refine(const struct dfa *d, const uint32_t *part, uint32_t *out, uint32_t *table, size_t cap)
+/* The first state in the list with the same part and row as s, which may be s. */
+static uint32_t leader(struct parts *p, uint32_t s, size_t cap)
 {
-    uint32_t n = 1;
-    memset(table, 0, cap * sizeof *table);
-    out[DFA_DEAD] = 0;
-    for (uint32_t s = 1; s < d->n; s++) {
-        uint64_t h = part[s];
-        for (size_t c = 0; c < d->n_class; c++)
-            h = mix(h, part[d->next[(size_t)s * d->n_class + c]]);
-        size_t at = h & (cap - 1);
-        while (table[at] && !same_row(d, part, table[at], s))
-            at = (at + 1) & (cap - 1);
-        if (!table[at]) {
-            table[at] = s;
-            out[s] = n++;
-        } else {
-            out[s] = out[table[at]];
-        }
-    }
-    return n;
+    uint64_t h = p->part[s];
+    for (size_t c = 0; c < p->d->n_class; c++)
+        h = mix(h, p->part[p->d->next[(size_t)s * p->d->n_class + c]]);
+    size_t at = h & (cap - 1);
+    while (p->table[at] && !same_row(p, p->table[at], s))
+        at = (at + 1) & (cap - 1);
+    if (!p->table[at])
+        p->table[at] = s;
+    return p->table[at];
 }
 
-/* part[s]: the number of the part of s; parts are numbered by their first states, the dead state is part 0. Gives up (every state its own
- * part) where it would take long. */
-static int find_parts(const struct dfa *d, const uint8_t *live, uint32_t *part, uint32_t *n_part, struct err *e)
+/* Splits the parts of the states in the list, and makes the next list. */
+static void refine(struct parts *p)
 {
-    size_t cap = 16, spent = 0;
+    size_t cap = 16, n_changed = 0;
+    while (cap < 2 * p->n_list)
+        cap *= 2;
+    memset(p->table, 0, cap * sizeof *p->table);
+    for (size_t i = 0; i < p->n_list; i++)
+        p->touched[p->part[p->list[i]]]++;
+    for (size_t i = 0; i < p->n_list; i++) {
+        uint32_t s = p->list[i], old = p->part[s], first = leader(p, s, cap);
+        p->marked[s] = 0;
+        if (first != s) {
+            p->out[s] = p->out[first];
+        } else if (p->touched[old] == p->size[old] && !p->kept[old]) {
+            p->kept[old] = 1;
+            p->out[s] = old;
+        } else {
+            p->out[s] = p->n++;
+        }
+    }
+    for (size_t i = 0; i < p->n_list; i++) {
+        uint32_t s = p->list[i], old = p->part[s];
+        p->touched[old] = 0;
+        p->kept[old] = 0;
+        if (p->out[s] == old)
+            continue;
+        p->size[old]--;
+        p->size[p->out[s]]++;
+        p->changed[n_changed++] = s;
+    }
+    p->spent += p->n_list * p->d->n_class;
+    p->n_list = 0;
+    for (size_t i = 0; i < n_changed; i++)
+        p->part[p->changed[i]] = p->out[p->changed[i]];
+    for (size_t i = 0; i < n_changed; i++)
+        for (uint32_t k = p->r->first[p->changed[i]]; k < p->r->first[p->changed[i] + 1]; k++) {
+            uint32_t s = p->r->from[k];
+            if (p->live[s] && !p->marked[s]) {
+                p->marked[s] = 1;
+                p->list[p->n_list++] = s;
+            }
+        }
+}
+
+/* part[s]: the number of the part of s, of equal states; what is not live is part 0. Gives up (every state its own part) where it would take
+ * long. *n_part: numbers are below it. */
+static int find_parts(const struct dfa *d, const struct sources *r, const uint8_t *live, uint32_t *part,
+                      uint32_t *n_part, struct err *e)
+{
+    struct parts p = { .d = d, .r = r, .live = live, .part = part, .n = 3 };
+    size_t cap = 16;
     while (cap < 2 * (size_t)d->n)
         cap *= 2;
-    uint32_t *other = mem_try_calloc(d->n, sizeof *other), *table = mem_try_calloc(cap, sizeof *table);
-    if (!other || !table) {
-        mem_free(other);
-        mem_free(table);
+    if (!parts_init(&p, cap)) {
+        parts_deinit(&p);
         return no_memory(e);
     }
-    uint32_t n = 0, before;
-    for (uint32_t s = 0; s < d->n; s++)
+    for (uint32_t s = 0; s < d->n; s++) {
         part[s] = !live[s] ? 0 : d->flags[s] & DFA_ACCEPT ? 2 : 1;
-    do {
-        before = n;
-        n = refine(d, part, other, table, cap);
-        memcpy(part, other, d->n * sizeof *part);
-        spent += (size_t)d->n * d->n_class;
-    } while (n != before && spent < MERGE_WORK);
-    if (n != before)
-        for (uint32_t s = 0; s < d->n; s++)
-            part[s] = s;
-    *n_part = n != before ? d->n : n;
-    mem_free(other);
-    mem_free(table);
+        p.size[part[s]]++;
+        if (live[s])
+            p.list[p.n_list++] = s;
+    }
+    while (p.n_list && p.spent < MERGE_WORK)
+        refine(&p);
+    for (uint32_t s = 0; s < d->n && p.n_list; s++)
+        part[s] = s;
+    *n_part = MAX(p.n, d->n);
+    parts_deinit(&p);
     return 0;
 }
 
@@ -282,17 +355,17 @@ static int keep_parts(struct dfa *d, const uint8_t *live, const uint32_t *part, 
 
 static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
 {
+    merge_classes(d); /* states are merged in the time that there are classes */
     uint8_t *live = mem_try_calloc(d->n, 1);
-    uint32_t *part = mem_try_calloc(d->n, sizeof *part), n_part;
-    int code = live && part ? 0 : no_memory(e);
+    uint32_t *part = mem_try_calloc(d->n, sizeof *part), n_part = d->n;
+    struct sources r = { 0 };
+    int code = live && part && find_sources(&r, d) ? 0 : no_memory(e);
     if (!code)
-        code = find_live(d, live, e);
-    merge_classes(d); /* rounds of merging states take as long as there are classes */
-    n_part = d->n;
-    for (uint32_t s = 0; s < d->n && part; s++)
+        find_live(d, &r, live, part); /* part is room for its stack */
+    for (uint32_t s = 0; s < d->n && !code; s++)
         part[s] = s;
     if (!code && merge)
-        code = find_parts(d, live, part, &n_part, e);
+        code = find_parts(d, &r, live, part, &n_part, e);
     if (!code)
         code = keep_parts(d, live, part, n_part, w, e);
     if (!code)
@@ -301,6 +374,8 @@ static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
         dfa_deinit(d);
     mem_free(live);
     mem_free(part);
+    mem_free(r.first);
+    mem_free(r.from);
     return code;
 }
 

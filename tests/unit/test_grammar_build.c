@@ -206,7 +206,7 @@ static void test_hundreds_of_members(void **state)
     (void)state;
     enum { N = 300 };
     struct grammar_member v[N];
-    char text[8 * N], name[8];
+    char text[8 * N], name[16];
     size_t n = 0;
     struct grammar_build *b = grammar_build_new(NULL);
     for (int i = 0; i < N; i++) {
@@ -327,7 +327,7 @@ static void test_limits_are_named(void **state)
     (void)state;
     struct grammar_build *b = grammar_build_new(&(struct grammar_build_limits){ .nodes = 10 });
     for (int i = 0; i < 20; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "%d", i);
         lit(b, name);
     }
