@@ -173,7 +173,7 @@ class Cutter:
             while data := server.recv(65536):
                 sent += len(data)
                 if state["cut"] and sent > 400:
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.shutdown(socket.SHUT_RDWR)
                     break
                 client.sendall(data)
         except OSError:
