@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/detok.h"
 
-enum { AFTER_LAST_CALL = 16 }; /* tokens that a closing tag and the end of the answer may take */
+enum {
+    AFTER_LAST_CALL = 16, /* tokens that a closing tag and the end of the answer may take */
+    ECHO_TOKENS = 64,     /* of a prompt in one piece */
+};
 
 static void on_part(void *arg, const struct toolcall_event *ev);
 
@@ -40,20 +44,18 @@ void choice_deinit(struct choice *c)
 
 /* --- log-probabilities ---------------------------------------------------------------------------------------------------------------- */
 
-static void keep_logprob(struct choice *c, const struct engine_event *ev)
+static void keep_logprob(struct choice *c, int32_t id, double logprob, const struct sampler_top *top, int n_top)
 {
-    if (!c->o.request->logprobs)
-        return;
     if (c->n_logprob == c->cap_logprob) {
         c->cap_logprob = c->cap_logprob ? 2 * c->cap_logprob : 8;
         c->logprob = xrealloc(c->logprob, c->cap_logprob * sizeof *c->logprob);
     }
     struct choice_logprob *l = &c->logprob[c->n_logprob++];
-    l->token = tokenizer_bytes(c->o.tok, ev->id);
-    l->logprob = ev->logprob;
-    l->n_top = MIN(ev->n_top, SAMPLER_TOP_MAX);
+    l->token = tokenizer_bytes(c->o.tok, id);
+    l->logprob = logprob;
+    l->n_top = MIN(n_top, SAMPLER_TOP_MAX);
     if (l->n_top)
-        memcpy(l->top, ev->top, (size_t)l->n_top * sizeof *l->top);
+        memcpy(l->top, top, (size_t)l->n_top * sizeof *l->top);
 }
 
 /* Sends text with the log-probabilities that have gathered. */
@@ -190,12 +192,37 @@ static void on_finish(struct choice *c, const struct engine_event *ev)
 static void on_token(struct choice *c, const struct engine_event *ev)
 {
     ids_add(&c->sampled, ev->id);
-    keep_logprob(c, ev);
+    if (c->o.request->logprobs)
+        keep_logprob(c, ev->id, ev->logprob, ev->top, ev->n_top);
     bool was = c->thinking;
     feed(c, ev->text);
     c->n_reasoning += was && c->parser;
     if (c->sated && ++c->n_after > AFTER_LAST_CALL)
         request_cancel(c->run);
+}
+
+/* In pieces of whole characters, so that no event of a stream is as large as the prompt. */
+static void echo(struct choice *c, const struct engine_scores *scores)
+{
+    const struct ids *p = c->o.prompt;
+    struct buf text = { 0 };
+    struct detok d;
+    detok_init(&d, c->o.tok, false);
+    for (size_t i = 0; i < p->n; i++) {
+        detok_push(&d, p->v[i], &text);
+        if (i + 1 == p->n)
+            detok_flush(&d, &text);
+        if (scores) {
+            size_t n_top = i ? (size_t)scores->n_top : 0;
+            keep_logprob(c, p->v[i], scores->logprob[i], n_top ? scores->top + i * n_top : NULL, (int)n_top);
+        }
+        if (i + 1 < p->n && (i + 1) % ECHO_TOKENS)
+            continue;
+        send_text(c, buf_view(&text));
+        buf_reset(&text);
+    }
+    c->out->failed |= text.failed;
+    buf_deinit(&text);
 }
 
 void choice_take(struct choice *c, const struct engine_event *ev, struct buf *out)
@@ -206,6 +233,9 @@ void choice_take(struct choice *c, const struct engine_event *ev, struct buf *ou
         c->figures = ev->figures;
         break;
     case ENGINE_PROGRESS:
+        break;
+    case ENGINE_PROMPT:
+        echo(c, ev->scores);
         break;
     case ENGINE_TOKEN:
         on_token(c, ev);
@@ -223,9 +253,11 @@ void choice_take(struct choice *c, const struct engine_event *ev, struct buf *ou
     c->out = NULL;
 }
 
-void choice_echo(struct choice *c, struct str text, struct buf *out)
+void choice_echo(struct choice *c, const struct engine_scores *scores, struct buf *out)
 {
-    writer_text(c->o.writer, c->o.index, text, NULL, 0, out);
+    c->out = out;
+    echo(c, scores);
+    c->out = NULL;
 }
 
 void choice_end_empty(struct choice *c, struct buf *out)

@@ -30,6 +30,7 @@ struct choice_opts {
     const struct toolset *tools;          /* NULL: no calls */
     const struct tokenizer *tok;
     struct writer *writer;
+    const struct ids *prompt; /* what /v1/completions echoes */
     bool opens_think;
     bool to_the_end; /* its limit of tokens is the context's, not the client's */
 };
@@ -76,9 +77,9 @@ struct choice {
 /* On failure there is nothing to deinit. */
 MUST_CHECK int choice_init(struct choice *c, const struct choice_opts *o, struct err *e);
 void choice_deinit(struct choice *c); /* closes the run */
-/* Text before the answer: what /v1/completions echoes. */
-void choice_echo(struct choice *c, struct str text, struct buf *out);
-/* Takes one event of c->run; afterwards c->over or c->failed may be set. */
+/* The prompt as text before the answer, special tokens included; `scores`: with their log-probabilities, unless NULL. */
+void choice_echo(struct choice *c, const struct engine_scores *scores, struct buf *out);
+/* Takes one event of c->run (PROMPT: echoes the prompt); afterwards c->over or c->failed may be set. */
 void choice_take(struct choice *c, const struct engine_event *ev, struct buf *out);
 /* Ends a choice that generates nothing. */
 void choice_end_empty(struct choice *c, struct buf *out);

@@ -57,6 +57,12 @@ static bool reads_tools(const struct generation *g)
     return g->r.tools && g->r.tool_choice != API_TOOLS_NONE;
 }
 
+/* The prompt is echoed with log-probabilities, which come from the engine. */
+static bool scores_prompt(const struct generation *g)
+{
+    return g->r.echo && g->r.logprobs;
+}
+
 /* --- reading -------------------------------------------------------------------------------------------------------------------------- */
 
 static int fail_from(struct api_error *x, const struct err *e, const char *param)
@@ -78,12 +84,6 @@ static int read_body(struct generation *g, enum api_dialect d, struct str body, 
     if (!service_knows_model(g->s, g->r.model)) {
         api_error_set(x, API_ERR_NOT_FOUND, "model", "the model \"%.*s\" does not exist here",
                       (int)MIN(g->r.model.n, 200), g->r.model.p);
-        return -1;
-    }
-    if (g->r.echo && g->r.logprobs) {
-        api_error_set(x, API_ERR_INVALID, "echo",
-                      "log-probabilities are those of what is generated: echo cannot be "
-                      "combined with logprobs");
         return -1;
     }
     if (toolset_init(&g->tools, g->r.tools, &e))
@@ -176,6 +176,8 @@ static int submit(struct generation *g, size_t i, uint64_t seed, struct api_erro
                     .n_top = r->top_logprobs },
         .progress = r->progress && r->stream,
         .matcher = m,
+        .prompt_logprobs = scores_prompt(g),
+        .prompt_only = r->prompt_only,
     };
     if (!r->ignore_eos)
         q.answer.repeat = endless;
@@ -198,8 +200,11 @@ static int submit(struct generation *g, size_t i, uint64_t seed, struct api_erro
 static bool count_bytes(struct generation *g, struct str body)
 {
     unsigned long long n = body.n;
+    size_t of_token = sizeof(int32_t);
+    if (scores_prompt(g))
+        of_token += sizeof(double) + (size_t)g->r.top_logprobs * sizeof(struct sampler_top);
     for (size_t i = 0; i < g->n_prompt_text; i++)
-        n += g->prompt[i].ids.n * sizeof(int32_t) * (size_t)g->r.n;
+        n += g->prompt[i].ids.n * of_token * (size_t)g->r.n;
     unsigned long long before = atomic_fetch_add(&g->s->queued_bytes, n);
     g->queued_bytes = n;
     return !before || before + n <= g->s->o.queue_bytes;
@@ -225,15 +230,17 @@ static int open_choices(struct generation *g, struct api_error *x)
             .tools = reads_tools(g) ? &g->tools : NULL,
             .tok = g->s->o.tok,
             .writer = g->writer,
+            .prompt = &p->ids,
             .opens_think = p->opens_think,
-            .to_the_end = !g->r.max_tokens || g->r.max_tokens > g->s->context - p->ids.n,
+            .to_the_end = (!g->r.max_tokens && !g->r.prompt_only) || g->r.max_tokens > g->s->context - p->ids.n,
         };
         if (choice_init(&g->choice[i], &o, &e))
             return fail_from(x, &e, NULL);
         g->n_choice++;
     }
     uint64_t seed = g->r.has_seed ? g->r.sampling.seed : unique_seed();
-    for (size_t i = 0; i < n && !g->r.prompt_only; i++) {
+    bool runs = !g->r.prompt_only || scores_prompt(g);
+    for (size_t i = 0; i < n && runs; i++) {
         if (submit(g, i, seed, x))
             return -1;
     }
@@ -273,15 +280,11 @@ static size_t n_cached(const struct generation *g)
     return n;
 }
 
+/* Without log-probabilities there is nothing to wait for. */
 static void echo(struct generation *g, struct buf *out)
 {
-    for (size_t i = 0; i < g->n_choice && g->r.echo; i++) {
-        const struct prompt *p = &g->prompt[i / (size_t)g->r.n];
-        struct buf text = { 0 };
-        tokenizer_decode(g->s->o.tok, p->ids.v, p->ids.n, false, &text);
-        choice_echo(&g->choice[i], buf_view(&text), out);
-        buf_deinit(&text);
-    }
+    for (size_t i = 0; i < g->n_choice && g->r.echo && !scores_prompt(g); i++)
+        choice_echo(&g->choice[i], NULL, out);
 }
 
 static void log_miss(const struct generation *g, const struct choice *c, const struct engine_event *queued)
@@ -561,8 +564,8 @@ enum generation_state generation_next(struct generation *g, struct buf *out, int
 {
     enum generation_state state = GENERATION_MORE;
     size_t before = out->n;
-    if (g->r.prompt_only && !all_over(g)) {
-        for (size_t i = 0; i < g->n_choice; i++)
+    for (size_t i = 0; i < g->n_choice && g->r.prompt_only; i++) {
+        if (!g->choice[i].run && !g->choice[i].over)
             choice_end_empty(&g->choice[i], &g->pending);
     }
     if (g->r.stream && g->pending.n) {

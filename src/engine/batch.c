@@ -160,6 +160,17 @@ int batch_add(struct batch *b, struct batch_seq **out, const int32_t *ids, size_
     return 0;
 }
 
+void batch_score(struct batch_seq *s)
+{
+    s->n_score = s->n_prompt - 1;
+}
+
+/* Whether logits of its prompt are still to come. */
+static bool is_scored(const struct batch_seq *s)
+{
+    return s->n_scored < s->n_score;
+}
+
 /* --- the tree ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Copies of the sequence's states as they are now, for the tree; -1: no page can be had without taking it from somebody. */
@@ -211,7 +222,8 @@ static void fill_states(struct batch *b)
                                            .n_left = s->n_target - MIN(s->n_done, s->n_target),
                                            .n_draft = s->n_want_draft,
                                            .served = s->served,
-                                           .held = s->held };
+                                           .held = s->held,
+                                           .scored = is_scored(s) };
     }
 }
 
@@ -325,11 +337,12 @@ static bool take_prompt(struct batch *b, struct batch_seq *s, size_t known)
 
 static bool admit(struct batch *b, struct batch_seq *s)
 {
-    bool ok = take_prompt(b, s, s->n_target);
+    size_t known = is_scored(s) ? s->n_scored : s->n_target;
+    bool ok = take_prompt(b, s, known);
     if (!ok && !batch_n_running(b)) {
         /* Nobody else holds anything. What it copies from the tree must not be evicted before, and can be too much beside its own. */
         prefix_clear(b->prefix);
-        ok = take_prompt(b, s, s->n_target);
+        ok = take_prompt(b, s, known);
     }
     if (!ok)
         return false;
@@ -352,7 +365,7 @@ static bool is_being_computed(struct batch *b, struct batch_seq *s)
         return true;
     s->waits_for = NULL;
     size_t known = SIZE_MAX;
-    for (int i = 0; i < b->n && !b->o.no_share; i++) {
+    for (int i = 0; i < b->n && !b->o.no_share && !is_scored(s); i++) {
         const struct batch_seq *r = b->v[i];
         if ((r->phase != SCHED_PROMPT && r->phase != SCHED_IDLE) || r->private_ids)
             continue;
@@ -422,6 +435,17 @@ static void grow_running(struct batch *b)
             b->v[i]->n_want_draft = allowed_drafts(b, b->v[i]);
 }
 
+/* The rows of the part whose logits are wanted for what they say of the prompt. */
+static void fill_scores(struct batch_part *p)
+{
+    const struct batch_seq *s = p->seq;
+    size_t from = MAX(p->from, s->n_scored), to = MIN(p->from + (size_t)p->n_row, s->n_score);
+    if (from >= to)
+        return;
+    p->score = (int)(from - p->from);
+    p->n_score = (int)(to - from);
+}
+
 static void fill_step(struct batch *b, struct batch_step *out)
 {
     out->n_part = b->plan.n_part;
@@ -435,6 +459,7 @@ static void fill_step(struct batch *b, struct batch_step *out)
                                             .n_row = p->n_row,
                                             .n_draft = decodes ? p->n_row - 1 : 0,
                                             .draws = decodes || s->n_done + (size_t)p->n_row == s->n_target };
+        fill_scores(&out->part[k]);
     }
     if (out->chunk)
         out->part[0].seq->phase = SCHED_IDLE;
@@ -460,6 +485,7 @@ void batch_commit(struct batch *b, const struct batch_step *st)
         const struct batch_part *p = &st->part[k];
         struct batch_seq *s = p->seq;
         s->n_done = p->from + (size_t)(p->n_row - p->n_draft);
+        s->n_scored += (size_t)p->n_score;
         if (s->phase != SCHED_DECODE) {
             s->phase = p->draws ? SCHED_DECODE : SCHED_PROMPT;
             s->served += sched_cost(s->priority, p->n_row);

@@ -63,6 +63,8 @@ struct batch_seq {
     int32_t *page[PAGES_POOL_MAX]; /* owned; by page number of the sequence (state: one); -1: not held */
     size_t n_page[PAGES_POOL_MAX];
     int n_want_draft; /* set by batch_want_draft, for the next plan */
+    size_t n_score;   /* positions whose logits are wanted besides: the first of its prompt; 0: none */
+    size_t n_scored;  /* of these, how many were computed */
     /* private to batch.c from here */
     struct prefix_node *pin;
     int priority;
@@ -83,6 +85,7 @@ struct batch_part {
     struct batch_seq *seq; /* borrowed until batch_commit or batch_abort */
     size_t from;
     int n_row, n_draft; /* n_draft of the rows are drafts */
+    int score, n_score; /* rows from `score` on, n_score of them, want logits too, before those that are drawn from */
     bool draws;         /* its last row (and every draft row) wants logits */
 };
 
@@ -102,6 +105,9 @@ void batch_free(struct batch *b); /* ends what is left */
 /* A new sequence: copies ids. n_new: most tokens of the answer. Fails as batch_fits does, and with ERR_NOMEM. */
 MUST_CHECK int batch_add(struct batch *b, struct batch_seq **out, const int32_t *ids, size_t n, size_t n_new,
                          int priority, bool private_ids, void *owner, struct err *e);
+/* Of a new sequence the logits behind each token of the prompt are wanted, not only behind the last: nothing that somebody else computed is
+ * taken over for it, but what it had itself when it gave way. */
+void batch_score(struct batch_seq *s);
 /* The sequence is over, in any phase: what it computed stays in the tree (`keep`), its pages go back. Not while it is part of a step. */
 void batch_end(struct batch *b, struct batch_seq *s, bool keep);
 

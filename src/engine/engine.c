@@ -280,7 +280,7 @@ static int check_request(const struct engine *g, const struct engine_request *r,
                            n_vocab);
     /* The last token of an answer is drawn and never computed: it needs no place in the context. */
     size_t room = g->n_ctx - r->n_prompt + 1;
-    *max_tokens = r->answer.max_tokens ? MIN(r->answer.max_tokens, room) : room;
+    *max_tokens = r->prompt_only ? 1 : r->answer.max_tokens ? MIN(r->answer.max_tokens, room) : room;
     return batch_fits(&g->batch, r->n_prompt, *max_tokens, e);
 }
 

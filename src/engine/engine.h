@@ -54,6 +54,11 @@ struct engine_request {
     int priority;              /* higher goes first; 0 */
     bool no_cache_write;       /* leaves nothing in the prefix tree */
     bool progress;             /* wants events about the prompt */
+    /* A PROMPT event tells the log-probability of each token of the prompt and the answer.n_top most probable in its place: those of the model alone,
+     * neither biased nor penalised. Such a prompt is computed from its beginning, whatever is cached, in chunks of at most MODEL_OUT_ROWS. */
+    bool prompt_logprobs;
+    bool
+        prompt_only; /* nothing is drawn: it ends behind its prompt, with ANSWER_LENGTH; answer.max_tokens means nothing */
     /* The answer is these tokens, in order, then the first of answer.eos, whatever the logits say (the model runs all the same): recorded answers
      * through the real detokeniser. NULL: none. */
     const int32_t *script;
@@ -63,8 +68,17 @@ struct engine_request {
     struct matcher *matcher;
 };
 
-/* QUEUED comes first and once, TOKEN for each token of the answer but the one that ends it, FINISH or ERROR last. */
-enum engine_event_kind { ENGINE_QUEUED, ENGINE_PROGRESS, ENGINE_TOKEN, ENGINE_FINISH, ENGINE_ERROR };
+/* QUEUED comes first and once, PROMPT (where asked for, once) before any TOKEN, TOKEN for each token of the answer but the one that ends it, FINISH or
+ * ERROR last. */
+enum engine_event_kind { ENGINE_QUEUED, ENGINE_PROGRESS, ENGINE_PROMPT, ENGINE_TOKEN, ENGINE_FINISH, ENGINE_ERROR };
+
+/* The log-probabilities of a prompt of n tokens. */
+struct engine_scores {
+    size_t n;
+    int n_top;
+    const double *logprob;         /* [n]: of each token behind those before it; of the first, which has none, NaN */
+    const struct sampler_top *top; /* [n][n_top]: the most probable in its place, best first; of the first: nothing */
+};
 
 /* What a request cost. */
 struct engine_figures {
@@ -90,7 +104,8 @@ struct engine_event {
     int32_t id;         /* TOKEN */
     struct str
         text; /* TOKEN, FINISH: text completed by it, may be empty; borrowed until the next call for this request */
-    double logprob; /* TOKEN, where asked for */
+    const struct engine_scores *scores; /* PROMPT; borrowed until request_close */
+    double logprob;                     /* TOKEN, where asked for */
     int n_top;
     const struct sampler_top *top;
     enum answer_finish finish;     /* FINISH */

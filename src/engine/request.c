@@ -3,6 +3,7 @@
 #include "engine/request.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,6 +41,26 @@ static void init_queue(struct request *r)
     pthread_condattr_destroy(&attr);
 }
 
+/* What the log-probabilities of its prompt are worked out with, and where they go. */
+static int make_scores(struct request *r, const struct engine_request *q, int n_vocab, struct sampler_scratch *scratch,
+                       struct err *e)
+{
+    if (!q->prompt_logprobs)
+        return 0;
+    /* The answer's own, which were checked, as far as the vocabulary goes. */
+    size_t n_top = (size_t)r->answer.n_top;
+    int rc = sampler_new(&r->scorer, &sampling_greedy, n_vocab, scratch, e);
+    if (rc)
+        return rc;
+    r->score = mem_try_calloc(q->n_prompt, sizeof *r->score);
+    r->top = n_top ? mem_try_calloc(q->n_prompt, n_top * sizeof *r->top) : NULL;
+    if (!r->score || (n_top && !r->top))
+        return err_set(e, ERR_NOMEM, "no memory for the log-probabilities of %zu tokens", q->n_prompt);
+    r->score[0] = NAN;
+    r->scores = (struct engine_scores){ q->n_prompt, (int)n_top, r->score, r->top };
+    return 0;
+}
+
 static int make(struct request *r, const struct engine_request *q, const struct tokenizer *tok, int n_vocab,
                 struct sampler_scratch *scratch, size_t max_events, struct err *e)
 {
@@ -59,7 +80,20 @@ static int make(struct request *r, const struct engine_request *q, const struct 
     o.script = q->script;
     o.n_script = q->n_script;
     o.matcher = q->matcher;
-    return answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
+    rc = answer_init(&r->answer, &o, tok, n_vocab, q->prompt, q->n_prompt, e);
+    if (rc)
+        return rc;
+    rc = make_scores(r, q, n_vocab, scratch, e);
+    if (rc)
+        answer_deinit(&r->answer);
+    return rc;
+}
+
+static void free_scores(struct request *r)
+{
+    sampler_free(r->scorer);
+    mem_free(r->score);
+    mem_free(r->top);
 }
 
 int request_new(struct request **out, struct engine *g, const struct engine_request *q, size_t max_tokens,
@@ -73,10 +107,12 @@ int request_new(struct request **out, struct engine *g, const struct engine_requ
     r->priority = q->priority;
     r->no_cache_write = q->no_cache_write;
     r->progress = q->progress;
+    r->prompt_only = q->prompt_only;
     r->submitted_ns = clock_ns();
     r->n_held = 2;
     int rc = make(r, q, tok, n_vocab, scratch, max_events, e);
     if (rc) {
+        free_scores(r);
         ids_deinit(&r->prompt);
         mem_free(r->bias);
         mem_free(r->queue);
@@ -100,6 +136,7 @@ static void free_request(struct request *r)
 {
     answer_deinit(&r->answer);
     draft_free(r->draft);
+    free_scores(r);
     ids_deinit(&r->prompt);
     mem_free(r->bias);
     for (size_t i = 0; i < r->n; i++)

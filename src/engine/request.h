@@ -34,7 +34,7 @@ struct request {
     struct engine *engine; /* borrowed: outlives the request */
     size_t n_new;          /* most tokens of the answer */
     int priority;
-    bool no_cache_write, progress;
+    bool no_cache_write, progress, prompt_only;
     int64_t submitted_ns;
 
     atomic_bool cancelled; /* set by the asking thread */
@@ -46,11 +46,16 @@ struct request {
     struct sampling_bias *bias; /* owned: what answer's sampler borrows */
     struct batch_seq *seq;      /* owned by the batch; NULL before and after */
     struct draft *draft;        /* owned; NULL: no guesses */
+    struct sampler *scorer;     /* owned; NULL: no log-probabilities of the prompt are wanted */
+    double *score;              /* owned; as engine_scores has them, and constant once PROMPT was queued */
+    struct sampler_top *top;    /* owned; NULL: none are wanted */
+    struct engine_scores scores;
     struct request_guess guess;
     struct engine_figures figures;
     size_t provisional;            /* tokens of its prompt that were known when it came */
     int64_t admitted_ns, first_ns; /* 0: not yet */
     bool in_step;                  /* its rows are being computed */
+    bool scores_told;              /* PROMPT was queued */
 
     /* Guarded by mu. */
     pthread_mutex_t mu;

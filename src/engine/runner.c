@@ -15,6 +15,7 @@ enum {
     SMALL_ROWS = 64,     /* rows of a small step, and of its rows with logits; more where more sequences run */
     PAUSE_NS = 50000000, /* how far apart pauses may be (model.h) */
     STALL_NS = 200000000,
+    SCORES_BETWEEN_PAUSES = 16,
 };
 
 /* What a step needs besides the plan: where its ids and outputs lie. One for small steps, one for chunks, since they nest. */
@@ -24,8 +25,8 @@ struct desk {
     struct step_seq *seqs; /* owned; [SCHED_MAX_PARTS] */
     int32_t *ids;          /* owned; [n_row] */
     int32_t *out_rows;     /* owned; [n_out] */
-    float *logits;         /* owned; [n_out][n_vocab] */
-    int max_out;
+    float *logits;         /* owned; [n_logits][n_vocab] */
+    int n_logits;
 };
 
 struct runner {
@@ -50,17 +51,28 @@ static const double hold_weight = 0.1;
 
 /* --- making and unmaking ------------------------------------------------------------------------------------------------------- */
 
-static int desk_init(struct desk *d, struct model *m, int n_row, int max_out, struct err *e)
+/* Room for logits of n rows: what was there is lost. */
+static int desk_grow(struct desk *d, int n_vocab, int n, struct err *e)
 {
-    size_t n_vocab = (size_t)model_config(m)->n_vocab;
-    d->max_out = max_out;
+    if (n <= d->n_logits)
+        return 0;
+    mem_free(d->logits);
+    d->n_logits = 0;
+    d->logits = mem_try_calloc((size_t)n * (size_t)n_vocab, sizeof *d->logits);
+    if (!d->logits)
+        return err_set(e, ERR_NOMEM, "no memory for logits of %d rows", n);
+    d->n_logits = n;
+    return 0;
+}
+
+/* For steps of n_row rows, max_out of them with logits; there is room for n_logits, as most steps need no more. */
+static int desk_init(struct desk *d, struct model *m, int n_row, int max_out, int n_logits, struct err *e)
+{
     d->seqs = xcalloc(SCHED_MAX_PARTS, sizeof *d->seqs);
     d->ids = xcalloc((size_t)n_row, sizeof *d->ids);
     d->out_rows = xcalloc((size_t)max_out, sizeof *d->out_rows);
-    d->logits = mem_try_calloc((size_t)max_out * n_vocab, sizeof *d->logits);
-    if (!d->logits)
-        return err_set(e, ERR_NOMEM, "no memory for logits of %d rows", max_out);
-    return model_pass_new(&d->pass, m, n_row, e);
+    int rc = desk_grow(d, model_config(m)->n_vocab, n_logits, e);
+    return rc ? rc : model_pass_new(&d->pass, m, n_row, e);
 }
 
 static void desk_deinit(struct desk *d)
@@ -99,7 +111,7 @@ static void on_admit(void *arg, struct batch_seq *s)
     struct request *q = s->owner;
     if (!q->admitted_ns)
         q->admitted_ns = clock_ns();
-    if (r->shelf && s->n_preempted == 0)
+    if (r->shelf && s->n_preempted == 0 && !s->n_score)
         shelf_admitted(r->shelf, s);
 }
 
@@ -114,19 +126,21 @@ int runner_new(struct runner **out, struct model *m, const struct runner_opts *o
     r->n_vocab = model_config(m)->n_vocab;
     r->cost = cost_new();
     struct batch_opts *b = &r->o.batch;
-    int chunk_rows = model_max_rows(m),
+    int chunk_rows = model_max_rows(m), scored_rows = MIN(MODEL_OUT_ROWS, chunk_rows),
         small_rows = MIN(MAX(SMALL_ROWS, MIN(o->engine.max_running, SCHED_MAX_PARTS)), chunk_rows);
     b->limits = (struct sched_limits){ .small_rows = small_rows,
                                        .small_prompt = small_rows,
                                        .chunk_rows = chunk_rows,
+                                       .scored_rows = scored_rows,
                                        .max_running = MIN(o->engine.max_running, small_rows),
                                        .max_out = small_rows };
     b->copy = copy_page;
     b->on_admit = on_admit;
     b->arg = r;
     int n_page = (int)MIN(b->budget / b->keep.pool[0].page_bytes, (size_t)INT32_MAX);
-    if (desk_init(&r->small, m, small_rows, small_rows, e) || desk_init(&r->chunk, m, chunk_rows, 1, e) ||
-        batch_new(&r->batch, b, e) || model_kv_new(&r->kv, m, n_page, e) || open_shelf(r, e)) {
+    if (desk_init(&r->small, m, small_rows, small_rows, small_rows, e) ||
+        desk_init(&r->chunk, m, chunk_rows, scored_rows, 1, e) || batch_new(&r->batch, b, e) ||
+        model_kv_new(&r->kv, m, n_page, e) || open_shelf(r, e)) {
         runner_free(r);
         return e->code;
     }
@@ -234,12 +248,13 @@ static void emit_queued(struct runner *r, struct request *q)
     q->figures.n_prompt = n;
     q->figures.match_next = -1;
     struct engine_event ev = { .kind = ENGINE_QUEUED };
+    bool takes = !r->o.engine.no_prefix_cache && !q->scorer;
     if (!r->o.engine.no_prefix_cache)
         q->figures.n_match = prefix_match(batch_prefix(r->batch), ids, n, &q->figures.match_next);
     ev.figures = q->figures;
-    if (!r->o.engine.no_prefix_cache)
+    if (takes)
         ev.figures.n_cached = prefix_probe(batch_prefix(r->batch), ids, n);
-    if (r->shelf)
+    if (r->shelf && !q->scorer)
         ev.figures.n_disk = shelf_probe(r->shelf, ids, n, ev.figures.n_cached);
     q->provisional = ev.figures.n_cached + ev.figures.n_disk;
     request_emit(q, &ev);
@@ -257,9 +272,11 @@ void runner_accept(struct runner *r, struct request *q)
         fail(r, q, &e);
         return;
     }
+    if (q->scorer)
+        batch_score(q->seq);
     r->stats.prompt_tokens += q->prompt.n;
     ids_deinit(&q->prompt);
-    if (!r->o.engine.no_draft)
+    if (!r->o.engine.no_draft && !q->prompt_only)
         q->draft = draft_new();
 }
 
@@ -312,6 +329,8 @@ static int lay_out(struct desk *d, struct step *s)
         d->seqs[i] = (struct step_seq){ .row = row, .n_row = p->n_row, .pos = (int)p->from, .pages = p->seq->page[0] };
         memcpy(d->ids + row, p->seq->ids.v + p->from, (size_t)n_known * sizeof *d->ids);
         memcpy(d->ids + row + n_known, q->guess.ids, (size_t)p->n_draft * sizeof *d->ids);
+        for (int k = p->score; k < p->score + p->n_score; k++)
+            d->out_rows[n_out++] = row + k;
         for (int k = n_known - 1; p->draws && k < p->n_row; k++)
             d->out_rows[n_out++] = row + k;
         row += p->n_row;
@@ -322,17 +341,34 @@ static int lay_out(struct desk *d, struct step *s)
     return n_out;
 }
 
+/* The prompt is computed: what it took, and what the model said of its tokens. */
+static void end_prompt(struct request *q, int64_t now)
+{
+    q->figures.queued_ns = q->admitted_ns - q->submitted_ns;
+    q->figures.prompt_ns = now - q->admitted_ns;
+    const struct engine_event ev = { .kind = ENGINE_PROMPT, .scores = &q->scores };
+    if (!q->scorer || q->scores_told)
+        return;
+    q->scores_told = true;
+    if (!request_emit(q, &ev))
+        atomic_store(&q->cancelled, true);
+}
+
 /* Draws from the logits of one part: its own row, then as many guessed rows as the tokens drawn agree with. */
 static void draw_part(struct runner *r, const struct batch_part *p, const float *logits)
 {
     struct request *q = p->seq->owner;
     struct answer *a = &q->answer;
     int64_t now = clock_ns();
+    if (!q->first_ns)
+        end_prompt(q, now);
+    if (q->prompt_only) {
+        answer_end(a, ANSWER_LENGTH);
+        return;
+    }
     if (!q->first_ns) {
         q->first_ns = now;
         q->figures.first_ns = now - q->submitted_ns;
-        q->figures.queued_ns = q->admitted_ns - q->submitted_ns;
-        q->figures.prompt_ns = now - q->admitted_ns;
     } else {
         q->figures.n_step++;
     }
@@ -386,6 +422,7 @@ static void conclude(struct runner *r, struct desk *d, int64_t ns)
             q->figures.prompt_step_ns += ns;
         }
         note_progress(r, p);
+        logits += (size_t)p->n_score * (size_t)r->n_vocab;
         if (!p->draws)
             continue;
         draw_part(r, p, logits);
@@ -439,18 +476,52 @@ static bool pause_chunk(void *arg)
     return false;
 }
 
+/* What the model says of the prompts' tokens. A chunk has so many that running streams would wait for it: it pauses here too. */
+static int score(struct runner *r, const struct desk *d, struct err *e)
+{
+    const float *logits = d->logits;
+    for (int i = 0; i < d->plan.n_part; i++) {
+        const struct batch_part *p = &d->plan.part[i];
+        struct request *q = p->seq->owner;
+        for (int k = 0; k < p->n_score; k++, logits += r->n_vocab) {
+            /* The logits behind a token are about the next one. */
+            size_t pos = p->from + (size_t)(p->score + k) + 1;
+            sampler_take(q->scorer, p->seq->ids.v[pos], logits, &q->score[pos]);
+            if (q->top)
+                sampler_top(q->scorer, q->top + pos * (size_t)q->scores.n_top, q->scores.n_top);
+            if (d->plan.chunk && k % SCORES_BETWEEN_PAUSES == SCORES_BETWEEN_PAUSES - 1 && pause_chunk(r))
+                return err_set(e, ERR_CANCELLED, "given up");
+        }
+        if (p->draws)
+            logits += (size_t)(p->n_draft + 1) * (size_t)r->n_vocab;
+    }
+    return 0;
+}
+
+static int n_scored(const struct desk *d)
+{
+    int n = 0;
+    for (int i = 0; i < d->plan.n_part; i++)
+        n += d->plan.part[i].n_score;
+    return n;
+}
+
 /* Computes the plan on desk d and tells what came of it. */
 static void run(struct runner *r, struct desk *d)
 {
     struct err e = ERR_INIT;
     struct step s;
-    lay_out(d, &s);
+    int n_out = lay_out(d, &s);
     set_in_step(d, true);
     int64_t start = clock_ns(), small_ns = r->small_ns;
     bool is_chunk = d->plan.chunk;
     if (is_chunk)
         r->in_chunk = d->plan.part[0].seq->owner;
-    int rc = model_forward_in(r->model, d->pass, r->kv, &s, d->logits, is_chunk ? pause_chunk : NULL, r, &e);
+    int rc = desk_grow(d, r->n_vocab, n_out, &e);
+    if (!rc)
+        rc = model_forward_in(r->model, d->pass, r->kv, &s, d->logits, is_chunk ? pause_chunk : NULL, r, &e);
+    if (!rc)
+        rc = score(r, d, &e);
     if (is_chunk)
         r->in_chunk = NULL;
     int64_t ns = clock_ns() - start - (r->small_ns - small_ns); /* without the steps in between */
@@ -461,9 +532,11 @@ static void run(struct runner *r, struct desk *d)
         give_up(r, d, &e);
         return;
     }
-    if (is_chunk)
+    /* The output layer over all rows would make prompts look dearer than they are. */
+    bool is_usual = n_scored(d) == 0;
+    if (is_usual && is_chunk)
         cost_prompt(r->cost, s.n_tok, ns);
-    else
+    else if (is_usual)
         cost_step(r->cost, s.n_tok, ns);
     conclude(r, d, ns);
 }

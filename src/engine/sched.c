@@ -88,7 +88,8 @@ static bool plan_chunk(struct sched_plan *out, const struct sched_seq *v, int n,
     if (i < 0)
         return false;
     out->chunk = true;
-    add_part(out, i, (int)MIN(v[i].n_left, (size_t)l->chunk_rows));
+    int most = v[i].scored ? MIN(l->scored_rows, l->chunk_rows) : l->chunk_rows;
+    add_part(out, i, (int)MIN(v[i].n_left, (size_t)most));
     return true;
 }
 

@@ -12,7 +12,8 @@
  *   2. rests of prompts that are short: at most `room` rows all together, where room is small_prompt if anything decodes (its stream waits),
  *      else small_rows. A prompt counts as short if its rest is at most room. In order of virtual time; the last one may get a part.
  *   3. with what is left, guesses: one row in turn to each sequence that wants more.
- * A chunk: of the prompts that are not short, the one with the least virtual time gets min(n_left, chunk_rows) rows.
+ * A chunk: of the prompts that are not short, the one with the least virtual time gets min(n_left, chunk_rows) rows; one whose rows may all
+ * want logits no more than scored_rows. (In a small step max_out is enough for them, if it is no less than small_rows.)
  *
  * While a chunk is suspended only small steps are planned. Otherwise small steps and chunks take turns, where there is work for
  * both: so neither a stream of short prompts can hold a long one up, nor can chunks that are too short to be suspended hold up streams.
@@ -43,6 +44,7 @@ struct sched_seq {
     int n_draft;    /* rows it would like to verify beside its next one */
     double served;  /* virtual time */
     bool held;      /* waiting: not to be admitted now */
+    bool scored;    /* prompt: all its rows may want logits */
 };
 
 struct sched_limits {
@@ -51,6 +53,7 @@ struct sched_limits {
     int chunk_rows;   /* most rows of a chunk */
     int max_running; /* admitted sequences; never more than small_rows or max_out, so that all can decode in one step */
     int max_out;     /* rows with logits in one step */
+    int scored_rows; /* most rows of a chunk that may all want logits */
 };
 
 enum { SCHED_MAX_PARTS = 256 };

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,19 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/engine.h"
+#include "engine/seq.h"
 #include "text/grammar.h"
 
 #define MODEL "models/octet-mini"
 
 enum { N_PROMPT = 12, N_ANSWER = 24, N_LONG = 200, N_TOP = 3 };
+
+/* What the model says of a prompt's tokens. */
+struct said {
+    size_t n;
+    double *logprob;         /* [n]; of the first: NaN */
+    struct sampler_top *top; /* [n][N_TOP]; of the first: nothing */
+};
 
 /* What one prompt must give. */
 struct outcome {
@@ -39,7 +48,8 @@ struct outcome {
     struct sampler_top top[N_LONG * N_TOP];
     enum answer_finish finish;
     struct engine_figures figures;
-    size_t n_progress, n_queued, n_event;
+    const struct said *said; /* borrowed: what its PROMPT event must tell; NULL: there must be none */
+    size_t n_progress, n_queued, n_event, n_said;
     struct engine_figures queued; /* as the first event told them */
     int stop;
 };
@@ -48,7 +58,10 @@ static struct {
     struct tokenizer *tok;
     struct ids prompts[N_PROMPT];
     enum precision precision;
+    int chunk;
+    uint32_t scored_percent;           /* of a storm's requests */
     struct outcome alone[2][N_PROMPT]; /* by precision */
+    struct said said[2][N_PROMPT];
     uint64_t seed;
     struct rng rng;
 } world;
@@ -88,7 +101,7 @@ static struct engine *open_engine(const struct engine_opts *o)
     struct err e = ERR_INIT;
     struct model_opts mo = model_opts_default;
     mo.precision = world.precision;
-    mo.chunk = 256;
+    mo.chunk = world.chunk ? world.chunk : 256;
     mo.n_threads = 2;
     if (model_open(&m, MODEL, &mo, &e) || engine_open(&g, m, world.tok, o, &e))
         fail_msg("%s", e.msg);
@@ -115,6 +128,24 @@ static struct engine_request ask(int i)
     return q;
 }
 
+/* Bit for bit, and before the first token. */
+static void check_said(struct outcome *o, const struct engine_scores *s)
+{
+    assert_non_null(o->said);
+    assert_int_equal(o->n_said++, 0);
+    assert_int_equal(o->ids.n, 0);
+    assert_int_equal(s->n, o->said->n);
+    assert_int_equal(s->n_top, N_TOP);
+    assert_true(s->logprob[0] != s->logprob[0]);
+    for (size_t i = 1; i < s->n; i++) {
+        if (s->logprob[i] != o->said->logprob[i])
+            fail_msg("token %zu of %zu has %.17g, expected %.17g (seed %llu)", i, s->n, s->logprob[i],
+                     o->said->logprob[i], (unsigned long long)world.seed);
+        for (size_t k = i * N_TOP; k < (i + 1) * N_TOP; k++)
+            assert_true(s->top[k].id == o->said->top[k].id && s->top[k].logprob == o->said->top[k].logprob);
+    }
+}
+
 /* Takes one event in; true: it was the last. */
 static bool take(struct outcome *o, const struct engine_event *ev)
 {
@@ -127,6 +158,8 @@ static bool take(struct outcome *o, const struct engine_event *ev)
         o->queued = ev->figures;
     /* First and once. */
     assert_int_equal(o->n_queued, 1);
+    if (ev->kind == ENGINE_PROMPT)
+        check_said(o, ev->scores);
     buf_str(&o->text, ev->text);
     if (ev->kind == ENGINE_TOKEN) {
         assert_true(n < N_LONG);
@@ -138,6 +171,8 @@ static bool take(struct outcome *o, const struct engine_event *ev)
     }
     if (ev->kind != ENGINE_FINISH)
         return false;
+    if (ev->finish != ANSWER_CANCELLED)
+        assert_int_equal(o->n_said, o->said != NULL);
     o->finish = ev->finish;
     o->figures = ev->figures;
     o->stop = ev->stop;
@@ -196,6 +231,68 @@ static void assert_same(const struct outcome *o, int i)
     assert_equal(o, &world.alone[world.precision][i], i);
 }
 
+/* Whose logits they are, and where what they say goes. */
+struct listener {
+    struct said *said;
+    struct sampler *sampler;
+    const struct ids *prompt;
+    int n_vocab;
+};
+
+static void note_said(void *arg, size_t pos, const float *logits)
+{
+    const struct listener *l = arg;
+    double sum = 0;
+    if (pos + 1 == l->prompt->n)
+        return;
+    int32_t id = l->prompt->v[pos + 1];
+    double *logprob = &l->said->logprob[pos + 1];
+    sampler_take(l->sampler, id, logits, logprob);
+    sampler_top(l->sampler, l->said->top + (pos + 1) * N_TOP, N_TOP);
+    /* By the definition: the natural logarithm of a softmax. */
+    for (int i = 0; i < l->n_vocab; i++)
+        sum += exp((double)logits[i] - (double)logits[id]);
+    assert_true(fabs(*logprob + log(sum)) < 1e-5);
+}
+
+/* What model_forward alone says of prompt i, at the precision in use: worked out once. */
+static const struct said *said_of(int i)
+{
+    struct said *s = &world.said[world.precision][i];
+    const struct ids *prompt = &world.prompts[i];
+    struct model *m;
+    struct seq *seq;
+    struct sampler *sampler;
+    struct err e = ERR_INIT;
+    struct model_opts mo = model_opts_default;
+    if (s->n)
+        return s;
+    mo.precision = world.precision;
+    mo.chunk = 128;
+    mo.n_threads = 2;
+    if (model_open(&m, MODEL, &mo, &e) || seq_new(&seq, m, prompt->n, &e))
+        fail_msg("%s", e.msg);
+    int n_vocab = model_config(m)->n_vocab;
+    assert_int_equal(sampler_new(&sampler, &sampling_greedy, n_vocab, NULL, &e), 0);
+    size_t *want = xcalloc(prompt->n, sizeof *want);
+    for (size_t k = 0; k < prompt->n; k++)
+        want[k] = k;
+    *s = (struct said){ .n = prompt->n,
+                        .logprob = xcalloc(prompt->n, sizeof *s->logprob),
+                        .top = xcalloc(prompt->n * N_TOP, sizeof *s->top) };
+    struct listener l = { s, sampler, prompt, n_vocab };
+    const struct seq_feed feed = {
+        .ids = prompt->v, .n = prompt->n, .want = want, .n_want = prompt->n, .on_logits = note_said, .arg = &l
+    };
+    if (seq_feed(seq, &feed, &e))
+        fail_msg("%s", e.msg);
+    mem_free(want);
+    sampler_free(sampler);
+    seq_free(seq);
+    model_close(m);
+    return s;
+}
+
 /* Submits the prompts in random order, `n_at_once` at a time, `n` altogether, and some that are cancelled; checks every answer. */
 static void storm(struct engine *g, int n, int n_at_once, int cancel_percent)
 {
@@ -214,6 +311,8 @@ static void storm(struct engine *g, int n, int n_at_once, int cancel_percent)
             cancelled[k] = false;
             struct engine_request q = ask(which[k]);
             q.priority = (int)rng_below(&world.rng, 2);
+            q.prompt_logprobs = rng_below(&world.rng, 100) < world.scored_percent;
+            got[k].said = q.prompt_logprobs ? said_of(which[k]) : NULL;
             if (engine_submit(g, &running[k], &q, &e))
                 fail_msg("%s", e.msg);
             started++;
@@ -777,6 +876,128 @@ static void memory_may_run_out_anywhere(void **state)
     assert_true(refused > 0 && whole > 0);
 }
 
+/* Log-probabilities of a prompt are those of model_forward, in chunks of any size, whatever is cached, and beside others; its answer is the usual
+ * one, and nobody else's changes. */
+static void a_prompts_log_probabilities_are_the_models(void **state)
+{
+    (void)state;
+    static const int chunks[] = { 64, 256, 1024 };
+    for (size_t c = 0; c < ARRAY_LEN(chunks); c++) {
+        struct err e = ERR_INIT;
+        world.chunk = chunks[c];
+        struct engine *g = open_engine(&(struct engine_opts){ 0 });
+        world.chunk = 0;
+        for (int round = 0; round < 4; round++) {
+            /* A long one and a short one, each twice, and then as usual: it is cached, and was not taken from there. */
+            int i = round % 2 ? 9 : 0;
+            struct outcome o = { .said = said_of(i) }, usual = { 0 };
+            struct request *r;
+            struct engine_request q = ask(i);
+            q.prompt_logprobs = true;
+            assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+            finish(&o, r);
+            assert_same(&o, i);
+            assert_int_equal(o.queued.n_cached, 0);
+            assert_int_equal(o.figures.n_cached, 0);
+            q.prompt_logprobs = false;
+            assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+            finish(&usual, r);
+            assert_same(&usual, i);
+            assert_int_equal(usual.figures.n_cached, world.prompts[i].n - 1);
+            outcome_deinit(&o);
+            outcome_deinit(&usual);
+        }
+        engine_close(g);
+    }
+    world.scored_percent = 30;
+    struct engine *g = open_engine(&(struct engine_opts){ .stall_ns = 1000000 });
+    storm(g, 40, 8, 3);
+    engine_close(g);
+    world.scored_percent = 0;
+}
+
+/* The same where memory is out, guesses are made, and prefixes lie on disk. */
+static void log_probabilities_survive_eviction_and_the_disk(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/octet-engine-XXXXXX";
+    struct engine_stats s;
+    size_t longest = 0;
+    for (int i = 0; i < N_PROMPT; i++)
+        longest = MAX(longest, world.prompts[i].n);
+    assert_non_null(mkdtemp(dir));
+    world.scored_percent = 50;
+    struct engine *g = open_engine(&(struct engine_opts){
+        .kv_memory = memory_for(longest + N_ANSWER, 3), .cache_dir = dir, .draft_always = true, .stall_ns = 1000000 });
+    storm(g, 40, 8, 3);
+    engine_stats(g, &s);
+    assert_true(s.tree_evicted_tokens > 0);
+    engine_close(g);
+    world.scored_percent = 0;
+    remove_tree(dir);
+}
+
+static void a_prompt_alone_ends_without_an_answer(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    size_t n = world.prompts[9].n;
+    struct engine *g = open_engine(&(struct engine_opts){ .n_ctx = n });
+    for (int round = 0; round < 4; round++) {
+        bool scored = round % 2;
+        struct outcome o = { .said = scored ? said_of(9) : NULL };
+        struct request *r;
+        struct engine_request q = ask(9);
+        q.prompt_only = true;
+        q.prompt_logprobs = scored;
+        q.answer.max_tokens = round < 2 ? 0 : 7;
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        finish(&o, r);
+        assert_int_equal(o.finish, ANSWER_LENGTH);
+        assert_int_equal(o.ids.n, 0);
+        assert_int_equal(o.text.n, 0);
+        assert_int_equal(o.figures.n_generated, 0);
+        assert_int_equal(o.figures.n_cached, round && !scored ? n - 1 : 0);
+        assert_true(o.figures.prompt_ns > 0);
+        outcome_deinit(&o);
+    }
+    engine_close(g);
+}
+
+/* One by one allocations fail while a prompt's log-probabilities are worked out: it is refused, or ends with an error, and the next one is right. */
+static void memory_may_run_out_for_log_probabilities(void **state)
+{
+    (void)state;
+    int refused = 0, ended = 0, whole = 0;
+    for (long nth = 1; nth <= 80 && whole < 2; nth++) {
+        struct err e = ERR_INIT;
+        struct request *r;
+        struct outcome during = { .said = said_of(9) }, after = { .said = said_of(9) };
+        struct engine *g = open_engine(&(struct engine_opts){ .no_draft = true });
+        struct engine_request q = ask(9);
+        q.prompt_logprobs = true;
+        mem_fail_after(nth);
+        int rc = engine_submit(g, &r, &q, &e);
+        if (rc) {
+            assert_int_equal(rc, ERR_NOMEM);
+            refused++;
+        } else if (!survives(r, &during)) {
+            ended++;
+        } else {
+            whole++;
+        }
+        mem_fail_after(0);
+        q.prompt_only = true;
+        assert_int_equal(engine_submit(g, &r, &q, &e), 0);
+        finish(&after, r);
+        outcome_deinit(&during);
+        outcome_deinit(&after);
+        engine_close(g);
+    }
+    print_message("%d refused, %d ended, %d whole\n", refused, ended, whole);
+    assert_true(refused > 0 && ended > 0 && whole > 0);
+}
+
 /* A receiver that does not read loses its request, and nobody else notices. */
 static void a_full_queue_ends_its_request(void **state)
 {
@@ -978,6 +1199,10 @@ static int close_world(void **state)
     for (int p = 0; p < 2; p++)
         for (int i = 0; i < N_PROMPT; i++)
             outcome_deinit(&world.alone[p][i]);
+    for (int i = 0; i < 2 * N_PROMPT; i++) {
+        mem_free(world.said[i / N_PROMPT][i % N_PROMPT].logprob);
+        mem_free(world.said[i / N_PROMPT][i % N_PROMPT].top);
+    }
     for (int i = 0; i < N_PROMPT; i++)
         ids_deinit(&world.prompts[i]);
     tokenizer_close(world.tok);
@@ -1040,6 +1265,10 @@ int main(void)
         cmocka_unit_test_setup(answers_keep_to_their_grammar, use_int8),
         cmocka_unit_test_setup(a_cancel_is_seen_within_a_chunk, use_int8),
         cmocka_unit_test_setup(memory_may_run_out_anywhere, use_int8),
+        ON_BOTH_PATHS(a_prompts_log_probabilities_are_the_models),
+        cmocka_unit_test_setup(log_probabilities_survive_eviction_and_the_disk, use_int8),
+        cmocka_unit_test_setup(a_prompt_alone_ends_without_an_answer, use_int8),
+        cmocka_unit_test_setup(memory_may_run_out_for_log_probabilities, use_int8),
         cmocka_unit_test_setup(a_full_queue_ends_its_request, use_int8),
         cmocka_unit_test_setup(a_repeating_answer_can_be_ended, use_int8),
         cmocka_unit_test_setup(threads_submit_and_cancel_at_random, use_int8),

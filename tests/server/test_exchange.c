@@ -607,6 +607,130 @@ static void completions_take_lists_of_prompts_and_echo_them(void **state)
     json_free(j);
 }
 
+/* The lists of a choice's log-probabilities agree with its text: tokens in their places, the first with no probability. */
+static void check_lists(const struct json *choice, const char *text, int n_top)
+{
+    const struct json *tokens = ask_at(choice, "logprobs.tokens"), *values = ask_at(choice, "logprobs.token_logprobs"),
+                      *tops = ask_at(choice, "logprobs.top_logprobs"),
+                      *offsets = ask_at(choice, "logprobs.text_offset");
+    struct str all = json_str(json_get(choice, "text"));
+    struct buf joined = { 0 };
+    assert_true(str_starts(all, str_from(text)));
+    assert_true(json_len(tokens) > 0);
+    assert_int_equal(json_len(values), json_len(tokens));
+    assert_int_equal(json_len(tops), n_top ? json_len(tokens) : 0);
+    for (size_t i = 0; i < json_len(tokens); i++) {
+        int64_t offset = -1;
+        assert_true(json_i64(json_at(offsets, i), &offset));
+        assert_int_equal(offset, joined.n); /* the text is ASCII */
+        buf_str(&joined, json_str(json_at(tokens, i)));
+        if (i == 0) {
+            assert_int_equal(json_type(json_at(values, i)), JSON_NULL);
+            continue;
+        }
+        assert_true(json_double(json_at(values, i)) <= 0);
+        size_t n = json_len(json_at(tops, i));
+        assert_true(!n_top || n == (size_t)n_top || n == (size_t)n_top + 1);
+    }
+    assert_true(str_eq(buf_view(&joined), all));
+    buf_deinit(&joined);
+}
+
+/* Of every list of the choices of a stream's events: what is in them, behind each other. */
+static void gather_lists(const struct ask_reply *r, const char *list, struct buf *out)
+{
+    struct str rest = buf_view(&r->body), line;
+    while (str_cut(&rest, '\n', &line)) {
+        struct json *j;
+        struct err e = ERR_INIT;
+        if (!str_starts(line, STR("data: {")))
+            continue;
+        assert_int_equal(json_parse(&j, str_sub(line, 6, line.n), "event", NULL, &e), 0);
+        const struct json *v = ask_at(j, list);
+        for (size_t i = 0; i < json_len(v); i++) {
+            buf_char(out, ',');
+            json_write(out, json_at(v, i));
+        }
+        json_free(j);
+    }
+}
+
+/* The way in which programs that evaluate models ask for the likelihood of a text. */
+static void an_echo_has_the_log_probabilities_of_the_prompt(void **state)
+{
+    static const char *const lists[] = { "tokens", "token_logprobs", "top_logprobs", "text_offset" };
+    struct buf value[2] = { { 0 } };
+    char *text = NULL, path[64];
+    struct buf b = { 0 };
+    (void)state;
+    /* Long enough for several events. */
+    for (int i = 0; i < 60; i++)
+        buf_printf(&b, "Line %d of a text. ", i);
+    text = buf_take(&b);
+    for (int max = 0; max < 3; max += 2) {
+        char more[120];
+        snprintf(more, sizeof more, ", \"max_tokens\": %d, \"echo\": true, \"logprobs\": 2", max);
+        struct json *j = answer_of(put(API_COMPLETIONS, text, "%s", more));
+        const struct json *choice = ask_at(j, "choices.0");
+        check_lists(choice, text, 2);
+        assert_int_equal(ask_int(j, "usage.completion_tokens"), max);
+        assert_int_equal(ask_int(j, "usage.prompt_tokens") + max, json_len(ask_at(choice, "logprobs.tokens")));
+        assert_at(j, "choices.0.finish_reason", "length");
+        if (max == 0)
+            assert_true(str_eqz(json_str(json_get(choice, "text")), text));
+        struct ask_reply r = put(API_COMPLETIONS, text, "%s, \"stream\": true", more);
+        assert_true(r.status == 200 && r.end == EXCHANGE_END);
+        for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+            snprintf(path, sizeof path, "choices.0.logprobs.%s", lists[i]);
+            buf_reset(&value[0]);
+            gather_lists(&r, path, &value[0]);
+            buf_reset(&value[1]);
+            for (size_t k = 0; k < json_len(ask_at(j, path)); k++) {
+                buf_char(&value[1], ',');
+                json_write(&value[1], json_at(ask_at(j, path), k));
+            }
+            assert_string_equal(value[0].p, value[1].p);
+        }
+        struct ask_gathered g = stream_of(r, API_COMPLETIONS);
+        assert_true(str_eq(buf_view(&g.text), json_str(json_get(choice, "text"))));
+        ask_gathered_deinit(&g);
+        json_free(j);
+    }
+    mem_free(text);
+    buf_deinit(&value[0]);
+    buf_deinit(&value[1]);
+}
+
+static void log_probabilities_of_several_prompts_are_those_of_each(void **state)
+{
+    struct buf alone = { 0 }, beside = { 0 };
+    char path[64];
+    (void)state;
+    struct json *j =
+        answer_of(put(API_COMPLETIONS, "a, b, c,", ", \"max_tokens\": 0, \"echo\": true, \"logprobs\": 1"));
+    json_write(&alone, ask_at(j, "choices.0.logprobs.token_logprobs"));
+    json_free(j);
+    j = answer_of(ask(world, "POST", "/v1/completions",
+                      "{\"prompt\": [\"1, 2, 3,\", \"a, b, c,\"], \"n\": 2, \"max_tokens\": 0, \"echo\": true, "
+                      "\"logprobs\": 0}"));
+    assert_int_equal(json_len(json_get(j, "choices")), 4);
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "choices.%d", i);
+        check_lists(ask_at(j, path), i < 2 ? "1, 2, 3," : "a, b, c,", 0);
+        buf_reset(&beside);
+        json_write(&beside, ask_at(ask_at(j, path), "logprobs.token_logprobs"));
+        assert_int_equal(strcmp(beside.p, alone.p) == 0, i >= 2);
+    }
+    json_free(j);
+    /* What is not echoed is not told, and nothing is computed for it. */
+    j = answer_of(put(API_COMPLETIONS, "a, b, c,", ", \"max_tokens\": 0, \"logprobs\": 1"));
+    assert_at(j, "choices.0.text", "");
+    assert_int_equal(json_len(ask_at(j, "choices.0.logprobs.tokens")), 0);
+    json_free(j);
+    buf_deinit(&alone);
+    buf_deinit(&beside);
+}
+
 /* --- errors and limits -------------------------------------------------------------------------------------------------------------------- */
 
 static void what_is_wrong_is_told_before_any_stream(void **state)
@@ -623,7 +747,6 @@ static void what_is_wrong_is_told_before_any_stream(void **state)
         { "/v1/messages", "{\"max_tokens\": 4, \"messages\": 3}", "error.type", "invalid_request_error" },
         { "/v1/responses", "{\"input\": 3}", "error.param", "input" },
         { "/v1/completions", "{\"prompt\": {}}", "error.param", "prompt" },
-        { "/v1/completions", "{\"prompt\": \"a\", \"echo\": true, \"logprobs\": 1}", "error.param", "echo" },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(v); i++) {
@@ -1145,6 +1268,8 @@ int main(void)
         cmocka_unit_test_setup(several_choices_differ_by_seed_and_come_again_with_it, use_whole),
         cmocka_unit_test_setup(log_probabilities_belong_to_the_tokens_of_the_text, use_whole),
         cmocka_unit_test_setup(completions_take_lists_of_prompts_and_echo_them, use_whole),
+        cmocka_unit_test_setup(an_echo_has_the_log_probabilities_of_the_prompt, use_whole),
+        cmocka_unit_test_setup(log_probabilities_of_several_prompts_are_those_of_each, use_whole),
         cmocka_unit_test_setup(what_is_wrong_is_told_before_any_stream, use_whole),
         cmocka_unit_test_setup(over_length_is_a_400_in_the_words_that_agents_know, use_whole),
         cmocka_unit_test_setup(a_request_that_leaves_little_room_is_refused_and_a_small_one_is_not, use_whole),

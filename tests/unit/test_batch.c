@@ -44,7 +44,12 @@ static void open_with(struct fixture *f, const struct keep_plan *keep, size_t n_
     memset(f, 0, sizeof *f);
     f->o = (struct batch_opts){ .keep = *keep,
                                 .budget = n_page * PAGE_BYTES,
-                                .limits = { 16, 8, 128, 8, 16 },
+                                .limits = { .small_rows = 16,
+                                            .small_prompt = 8,
+                                            .chunk_rows = 128,
+                                            .scored_rows = 50,
+                                            .max_running = 8,
+                                            .max_out = 16 },
                                 .n_ctx = 2000,
                                 .copy = on_copy,
                                 .on_admit = on_admit,
@@ -199,6 +204,93 @@ static void a_prompt_is_computed_in_chunks_and_then_draws(void **state)
     }
     assert_int_equal(s->n_done, 301);
     assert_int_equal(s->ids.n, 302);
+    close_all(&f);
+}
+
+/* Takes steps until the prompt of s is computed, gives them up every now and then, and counts how often each row has its logits wanted. */
+static void score_all(struct fixture *f, struct batch_seq *s, int *n_wanted)
+{
+    for (int i = 0; s->phase != SCHED_DECODE; i++) {
+        assert_true(i < 500);
+        plan(f);
+        const struct batch_part *p = part_of(f, s);
+        bool aborts = i % 3 == 2 && f->step.chunk;
+        for (int k = 0; p && !aborts && k < p->n_score; k++)
+            n_wanted[p->from + (size_t)(p->score + k)]++;
+        if (p && p->n_score)
+            assert_true(p->score >= 0 && p->score + p->n_score <= p->n_row && p->n_row <= 50);
+        if (aborts) {
+            batch_abort(f->b, &f->step);
+            continue;
+        }
+        batch_commit(f->b, &f->step);
+        for (int k = 0; k < f->step.n_part; k++)
+            if (f->step.part[k].draws)
+                batch_push(f->b, f->step.part[k].seq, 7, false);
+    }
+}
+
+static void every_row_of_a_scored_prompt_is_wanted_once_whatever_is_known(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_full(&f, 40);
+    struct batch_seq *known = add(&f, 300, 300, 0, 10);
+    step_until(&f, known, SCHED_DECODE);
+    batch_end(f.b, known, true);
+    for (int other = 0; other < 2; other++) {
+        int n_wanted[310] = { 0 };
+        /* Another that computes the same is not waited for. */
+        struct batch_seq *o = other ? add(&f, 310, 310, 0, 10) : NULL, *s = add(&f, 310, 310, 0, 10);
+        batch_score(s);
+        score_all(&f, s, n_wanted);
+        for (int i = 0; i < 310; i++)
+            assert_int_equal(n_wanted[i], i < 309);
+        assert_int_equal(s->n_cached, 0);
+        assert_true(!o || o->n_cached > 250);
+        batch_end(f.b, s, true);
+        if (o)
+            batch_end(f.b, o, true);
+    }
+    close_all(&f);
+}
+
+/* What it was told before it gave way is not computed again where the tree still has it. */
+static void a_scored_prompt_that_gave_way_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_full(&f, 11);
+    int n_wanted[400] = { 0 };
+    struct batch_seq *a = add(&f, 0, 120, 1, 300), *s = add(&f, 0, 400, 2, 2); /* 2 and 7 pages, 7 for a later */
+    batch_score(s);
+    for (int i = 0; s->n_preempted == 0; i++) {
+        assert_true(i < 500);
+        plan(&f);
+        const struct batch_part *p = part_of(&f, s);
+        /* s is held up: its chunks are given up once 150 rows are told. */
+        bool aborts = p && s->n_scored >= 150;
+        for (int k = 0; p && !aborts && k < p->n_score; k++)
+            n_wanted[p->from + (size_t)(p->score + k)]++;
+        if (aborts) {
+            batch_abort(f.b, &f.step);
+            continue;
+        }
+        batch_commit(f.b, &f.step);
+        if (part_of(&f, a) && part_of(&f, a)->draws)
+            batch_push(f.b, a, 7, false);
+    }
+    assert_int_equal(s->n_scored, 150);
+    batch_end(f.b, a, false);
+    plan(&f);
+    const struct batch_part *first = part_of(&f, s);
+    assert_non_null(first);
+    assert_int_equal(first->from, 149); /* the last that was told is computed again: a hit leaves one */
+    assert_int_equal(first->score, 1);
+    batch_abort(f.b, &f.step);
+    score_all(&f, s, n_wanted);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(n_wanted[i], i < 399);
     close_all(&f);
 }
 
@@ -530,6 +622,8 @@ int main(void)
         cmocka_unit_test(what_can_never_fit_is_refused_with_the_numbers),
         cmocka_unit_test(out_of_memory_is_reported_and_leaves_nothing),
         cmocka_unit_test(a_prompt_is_computed_in_chunks_and_then_draws),
+        cmocka_unit_test(every_row_of_a_scored_prompt_is_wanted_once_whatever_is_known),
+        cmocka_unit_test(a_scored_prompt_that_gave_way_goes_on_where_it_was),
         cmocka_unit_test(rows_that_were_given_up_are_computed_again),
         cmocka_unit_test(a_spoilt_state_begins_again_from_the_tree),
         cmocka_unit_test(a_known_beginning_is_shared_and_its_partial_page_copied),

@@ -17,23 +17,27 @@ enum { MAX_SEQ = 8 };
 
 #define WAIT(o)                                                                                                        \
     {                                                                                                                  \
-        SCHED_WAITING, 0, o, 10, 0, 0, false                                                                           \
+        SCHED_WAITING, 0, o, 10, 0, 0, false, false                                                                    \
     }
 #define PROMPT(o, left, served)                                                                                        \
     {                                                                                                                  \
-        SCHED_PROMPT, 0, o, left, 0, served, false                                                                     \
+        SCHED_PROMPT, 0, o, left, 0, served, false, false                                                              \
+    }
+#define SCORED(o, left)                                                                                                \
+    {                                                                                                                  \
+        SCHED_PROMPT, 0, o, left, 0, 0, false, true                                                                    \
     }
 #define DECODE(o, drafts)                                                                                              \
     {                                                                                                                  \
-        SCHED_DECODE, 0, o, 1, drafts, 0, false                                                                        \
+        SCHED_DECODE, 0, o, 1, drafts, 0, false, false                                                                 \
     }
 #define IDLE(o)                                                                                                        \
     {                                                                                                                  \
-        SCHED_IDLE, 0, o, 500, 0, 0, false                                                                             \
+        SCHED_IDLE, 0, o, 500, 0, 0, false, false                                                                      \
     }
 
 static const struct sched_limits usual = {
-    .small_rows = 16, .small_prompt = 6, .chunk_rows = 100, .max_running = 8, .max_out = 12
+    .small_rows = 16, .small_prompt = 6, .chunk_rows = 100, .scored_rows = 40, .max_running = 8, .max_out = 12
 };
 
 static const struct {
@@ -53,6 +57,17 @@ static const struct {
       .chunk = true,
       .n_part = 1,
       .part = { { 0, 100 } } },
+    { .name = "a chunk whose rows may all want logits is shorter",
+      .n = 2,
+      .v = { SCORED(0, 250), PROMPT(1, 250, 0) },
+      .chunk = true,
+      .n_part = 1,
+      .part = { { 0, 40 } } },
+    { .name = "in a small step they have room",
+      .n = 2,
+      .v = { SCORED(0, 5), DECODE(1, 0) },
+      .n_part = 2,
+      .part = { { 1, 1 }, { 0, 5 } } },
     { .name = "the rest of a prompt",
       .n = 1,
       .v = { PROMPT(0, 50, 0) },
