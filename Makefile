@@ -86,7 +86,12 @@ $(LIB): $(filter-out $(B)/src/cli/main.o,$(OBJ))
 $(B)/octet: $(B)/src/cli/main.o $(LIB)
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
-$(B)/tests/%: $(B)/tests/%.o $(SUPPORT) $(LIB)
+# An archive, so that a test links only what it uses of it and may bring its own version of the rest.
+$(B)/libsupport.a: $(SUPPORT)
+	@rm -f $@
+	$(call say,AR,$@) $(AR) rcs $@ $^
+
+$(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(LIB)
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS)
 
 $(B)/bench/%: $(B)/bench/%.o $(LIB)
