@@ -16,10 +16,11 @@
 
 struct trace {
     char *dir;         /* owned */
+    struct buf prompt; /* of all prompts so far, a line between two */
     struct buf tokens; /* JSON in the making */
     struct buf output;
     struct buf answer;
-    int n_output;
+    int n_prompt, n_output;
 };
 
 static bool make_dir(const char *path)
@@ -103,7 +104,11 @@ void trace_prompt(struct trace *t, struct str text, const struct ids *ids)
 {
     if (!t)
         return;
-    store(t, "prompt.txt", text);
+    if (t->n_prompt++)
+        buf_char(&t->prompt, '\n');
+    buf_str(&t->prompt, text);
+    /* At once: it may be what brings the program down. */
+    store(t, "prompt.txt", buf_view(&t->prompt));
     add_ids(&t->tokens, "prompt", ids);
 }
 
@@ -130,6 +135,7 @@ void trace_close(struct trace *t)
     store(t, "tokens.json", buf_view(&t->tokens));
     store(t, "output.txt", buf_view(&t->output));
     store(t, "answer.txt", buf_view(&t->answer));
+    buf_deinit(&t->prompt);
     buf_deinit(&t->tokens);
     buf_deinit(&t->output);
     buf_deinit(&t->answer);

@@ -1,6 +1,6 @@
 /* trace.h - one exchange on disk, for a bug report: what came, what the model saw, what it said, and how to send it again.
  *
- *   DIR/req_.../request.json   the body as it came       prompt.txt  as rendered        tokens.json  ids of prompt and answers, one a line
+ *   DIR/req_.../request.json   the body as it came       prompt.txt  as rendered, one by one   tokens.json  ids of prompt and answers, one a line
  *               output.txt     what was sampled, special tokens included                answer.txt   the bytes that went out
  *               replay.sh      the same request with curl
  *

@@ -1173,6 +1173,14 @@ static void a_trace_holds_the_request_and_what_the_model_saw_and_said(void **sta
 {
     static const char *const files[] = { "request.json", "prompt.txt", "tokens.json",
                                          "output.txt",   "answer.txt", "replay.sh" };
+    static const char *const want[] = {
+        "\"content\": \"" SUM "\"",
+        "<|im_start|>user\n" SUM "<|im_end|>\n<|im_start|>assistant\n",
+        "{\"of\": \"answer\", \"ids\": [",
+        "2 + 2 = 4.",
+        "\"content\":\"2 + 2 = 4.\"",
+        "--data-binary @request.json \"${1:-http://127.0.0.1:8082}\"'/v1/chat/completions'",
+    };
     char dir[] = "/tmp/octet-trace-XXXXXX", path[200];
     struct err e = ERR_INIT;
     (void)state;
@@ -1190,10 +1198,20 @@ static void a_trace_holds_the_request_and_what_the_model_saw_and_said(void **sta
         assert_private(path, 0600);
         struct buf b = { 0 };
         assert_int_equal(file_read(&b, path, &e), 0);
+        assert_non_null(strstr(b.p, want[i]));
+        if (i == 1 || i == 3)
+            assert_string_equal(b.p, want[i]);
+        buf_deinit(&b);
+        unlink(path);
+    }
+    j = answer_of(ask(world, "POST", "/v1/completions", "{\"prompt\": [\"one, two\", \"three\"], \"max_tokens\": 0}"));
+    json_free(j);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        struct buf b = { 0 };
+        snprintf(path, sizeof path, "%s/%s", of, files[i]);
+        assert_int_equal(file_read(&b, path, &e), 0);
         if (i == 1)
-            assert_string_equal(b.p, "<|im_start|>user\n" SUM "<|im_end|>\n<|im_start|>assistant\n");
-        if (i == 3)
-            assert_string_equal(b.p, "2 + 2 = 4.");
+            assert_string_equal(b.p, "one, two\nthree");
         buf_deinit(&b);
         unlink(path);
     }
