@@ -8,9 +8,17 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/byte_kind.h"
 #include "text/grow.h"
 
 enum { SLICES_MAX = 64, WORD_BITS = 32 };
+
+/* What is below a node: what settles a whole subtree at once. */
+struct below {
+    uint64_t kinds;  /* of the texts that lead to the nodes below it, from here (text/byte_kind.h) */
+    uint32_t first;  /* token of the node or behind it, as an index to `order` */
+    uint32_t height; /* bytes of the longest of those texts */
+};
 
 struct token_trie {
     uint64_t serial;
@@ -18,6 +26,9 @@ struct token_trie {
     size_t n_vocab, n_token, depth;
     struct trie_node *nodes; /* owned */
     size_t n_node, cap_node;
+    struct below *below; /* owned: [n_node + 1] */
+    int32_t *order;      /* owned: the tokens as they lie in the trie: those of a subtree in a row */
+    uint32_t *all;       /* owned: bits of all of them */
     uint32_t weights[256];
     int32_t *same; /* owned: [n_vocab] */
     bool any_same;
@@ -89,6 +100,56 @@ static int lay_out(struct token_trie *t, const struct entry *v, size_t n, uint32
     return 0;
 }
 
+/* The tokens in order, and how many come before each node. v: sorted. */
+static void number(struct token_trie *t, const struct entry *v, size_t n)
+{
+    uint32_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        t->order[i] = v[i].id;
+        t->all[v[i].id / WORD_BITS] |= 1U << (v[i].id % WORD_BITS);
+    }
+    for (size_t i = 0; i < t->n_node; i++) {
+        t->below[i].first = k;
+        for (int32_t id = t->nodes[i].token; id >= 0; id = t->same[id])
+            k++;
+    }
+    t->below[t->n_node].first = k;
+}
+
+/* places: room for a byte for each node: where in a character the texts below it may begin. */
+static void sum_up(struct token_trie *t, uint8_t *places)
+{
+    uint64_t kind_of[256];
+    for (int b = 0; b < 256; b++)
+        kind_of[b] = byte_kind((uint8_t)b);
+    for (uint32_t i = (uint32_t)t->n_node; i-- > 0;) {
+        struct below *x = &t->below[i];
+        places[i] = 0xFF;
+        for (uint32_t kid = i + 1; kid < t->nodes[i].end; kid = t->nodes[kid].end) {
+            uint8_t byte = t->nodes[kid].byte;
+            x->kinds |= kind_of[byte] | (t->below[kid].kinds & ~BYTE_KIND_BROKEN);
+            x->height = MAX(x->height, t->below[kid].height + 1);
+            places[i] &= byte_kind_before(byte, places[kid]);
+        }
+        x->kinds |= places[i] & 1 ? 0 : BYTE_KIND_BROKEN;
+    }
+}
+
+static int describe(struct token_trie *t, const struct entry *v, size_t n, struct err *e)
+{
+    uint8_t *places = mem_try_calloc(t->n_node, 1);
+    t->below = mem_try_calloc(t->n_node + 1, sizeof *t->below);
+    t->order = mem_try_calloc(n + 1, sizeof *t->order);
+    t->all = mem_try_calloc(t->n_vocab / WORD_BITS + 1, sizeof *t->all);
+    bool ok = places && t->below && t->order && t->all;
+    if (ok) {
+        number(t, v, n);
+        sum_up(t, places);
+    }
+    mem_free(places);
+    return ok ? 0 : no_memory(e);
+}
+
 static int fill(struct token_trie *t, struct err *e)
 {
     struct entry *v = mem_try_calloc(t->n_vocab + 1, sizeof *v);
@@ -109,6 +170,8 @@ static int fill(struct token_trie *t, struct err *e)
         qsort(v, n, sizeof *v, by_bytes);
     uint32_t *path = mem_try_calloc(t->depth + 1, sizeof *path);
     int code = path ? lay_out(t, v, n, path, e) : no_memory(e);
+    if (!code)
+        code = describe(t, v, n, e);
     for (uint32_t i = 1; !code && i < t->n_node; i = t->nodes[i].end)
         t->weights[t->nodes[i].byte] = t->nodes[i].end - i;
     mem_free(path);
@@ -163,6 +226,9 @@ void token_trie_free(struct token_trie *t)
     pthread_mutex_destroy(&t->slices->lock);
     mem_free(t->slices);
     mem_free(t->nodes);
+    mem_free(t->below);
+    mem_free(t->order);
+    mem_free(t->all);
     mem_free(t->same);
     mem_free(t->in);
     mem_free(t->eos);
@@ -233,70 +299,141 @@ struct level {
     uint32_t end, state, node, copy;
 };
 
-/* Copies to the rest the nodes of the path that are not there yet. The copies' ends are set when the path leaves them. */
-static bool copy_path(struct trie_slice *s, size_t *cap, const struct token_trie *t, struct level *path, size_t depth)
+/* Tokens [from, to) of the trie's order. */
+struct range {
+    uint32_t from, to;
+};
+
+/* A slice in the making. */
+struct slicer {
+    const struct token_trie *t;
+    const struct dfa *d;
+    struct trie_slice *s;
+    size_t cap;           /* of its nodes */
+    struct level *path;   /* owned */
+    struct range *ranges; /* owned: what is settled, in order */
+    size_t n_range, cap_range;
+    uint64_t *loops; /* owned: [states of d] */
+};
+
+/* Kinds of bytes that never move; 0 stands for "not worked out", so a bit that no kind has is always set. */
+#define LOOPS_KNOWN (UINT64_C(1) << 61)
+
+static uint64_t loops(struct slicer *x, uint32_t state)
 {
-    if (!grow(&s->nodes, cap, s->n_node + depth + 1, sizeof *s->nodes))
+    if (!x->loops[state])
+        x->loops[state] = byte_kind_loops(x->d, state) | LOOPS_KNOWN;
+    return x->loops[state];
+}
+
+/* Copies to the rest the nodes of the path that are not there yet. The copies' ends are set when the path leaves them. */
+static bool copy_path(struct slicer *x, size_t depth)
+{
+    struct trie_slice *s = x->s;
+    if (!grow(&s->nodes, &x->cap, s->n_node + depth + 1, sizeof *s->nodes))
         return false;
     for (size_t i = 1; i <= depth; i++) {
-        if (path[i].copy)
+        if (x->path[i].copy)
             continue;
-        path[i].copy = (uint32_t)s->n_node;
-        s->nodes[s->n_node++] = (struct trie_node){ .token = -1, .byte = t->nodes[path[i].node].byte };
+        x->path[i].copy = (uint32_t)s->n_node;
+        s->nodes[s->n_node++] = (struct trie_node){ .token = -1, .byte = x->t->nodes[x->path[i].node].byte };
     }
     return true;
 }
 
-static void settle(struct trie_slice *s, const struct token_trie *t, int32_t id)
+/* The tokens of nodes [from, to) are settled. */
+static bool settle(struct slicer *x, uint32_t from, uint32_t to)
 {
-    for (; id >= 0; id = t->any_same ? t->same[id] : -1) {
-        s->words[id / WORD_BITS] |= 1U << (id % WORD_BITS);
-        s->n_token++;
+    struct range r = { x->t->below[from].first, x->t->below[to].first };
+    if (r.from == r.to)
+        return true;
+    x->s->n_token += r.to - r.from;
+    if (x->n_range && x->ranges[x->n_range - 1].to == r.from) {
+        x->ranges[x->n_range - 1].to = r.to;
+        return true;
     }
+    if (!grow(&x->ranges, &x->cap_range, x->n_range + 1, sizeof *x->ranges))
+        return false;
+    x->ranges[x->n_range++] = r;
+    return true;
+}
+
+static void flip(const struct token_trie *t, uint32_t *words, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        words[t->order[i] / WORD_BITS] ^= 1U << (t->order[i] % WORD_BITS);
+}
+
+/* The ranges as bits: set one by one, or what lies between them cleared where that is less. */
+static void write_words(const struct slicer *x)
+{
+    const struct token_trie *t = x->t;
+    uint32_t at = 0, *words = x->s->words;
+    bool most = x->s->n_token > t->n_token / 2;
+    if (most)
+        memcpy(words, t->all, (t->n_vocab / WORD_BITS + 1) * sizeof *words);
+    for (size_t i = 0; i < x->n_range; i++) {
+        flip(t, words, most ? at : x->ranges[i].from, most ? x->ranges[i].from : x->ranges[i].to);
+        at = x->ranges[i].to;
+    }
+    if (most)
+        flip(t, words, at, (uint32_t)t->n_token);
 }
 
 /* The subtree of node i goes to the rest as it is. Room for the path is there. */
-static bool copy_subtree(struct trie_slice *s, size_t *cap, const struct token_trie *t, uint32_t i)
+static bool copy_subtree(struct slicer *x, uint32_t i)
 {
-    uint32_t n = t->nodes[i].end - i, to = (uint32_t)s->n_node;
-    if (!grow(&s->nodes, cap, s->n_node + n, sizeof *s->nodes))
+    struct trie_slice *s = x->s;
+    uint32_t n = x->t->nodes[i].end - i, to = (uint32_t)s->n_node;
+    if (!grow(&s->nodes, &x->cap, s->n_node + n, sizeof *s->nodes))
         return false;
-    memcpy(s->nodes + to, t->nodes + i, n * sizeof *s->nodes);
+    memcpy(s->nodes + to, x->t->nodes + i, n * sizeof *s->nodes);
     for (uint32_t k = to; k < to + n; k++)
         s->nodes[k].end = s->nodes[k].end - i + to;
     s->n_node += n;
     return true;
 }
 
-/* Goes through the vocabulary with the automaton in `state` at the root. path: room for the depth + 2. */
-static bool slice_fill(struct trie_slice *s, const struct token_trie *t, const struct dfa *d, uint32_t state,
-                       struct level *path)
+static void leave(struct slicer *x, const struct level *level)
 {
-    size_t depth = 0, cap = 0;
-    if (!grow(&s->nodes, &cap, 1, sizeof *s->nodes))
+    if (level->copy)
+        x->s->nodes[level->copy].end = (uint32_t)x->s->n_node;
+}
+
+/* Goes through the vocabulary with the automaton in `state` at the root. A subtree is settled as a whole where all texts in it leave the
+ * automaton in one state. */
+static bool slice_fill(struct slicer *x, uint32_t state)
+{
+    size_t depth = 0;
+    const struct token_trie *t = x->t;
+    struct level *path = x->path;
+    if (!grow(&x->s->nodes, &x->cap, 1, sizeof *x->s->nodes))
         return false;
-    s->nodes[s->n_node++] = (struct trie_node){ .token = -1 };
+    x->s->nodes[x->s->n_node++] = (struct trie_node){ .token = -1 };
     path[0] = (struct level){ (uint32_t)t->n_node, state, 0, 0 };
     for (uint32_t i = 1; i < t->n_node;) {
-        const struct trie_node *x = &t->nodes[i];
-        for (; i >= path[depth].end; depth--)
-            if (path[depth].copy)
-                s->nodes[path[depth].copy].end = (uint32_t)s->n_node;
-        uint32_t to = depth < SLICE_BYTES ? dfa_next(d, path[depth].state, x->byte) : DFA_DEAD;
+        const struct trie_node *node = &t->nodes[i];
+        while (i >= path[depth].end)
+            leave(x, &path[depth--]);
+        uint32_t to = depth < SLICE_BYTES ? dfa_next(x->d, path[depth].state, node->byte) : DFA_DEAD;
         if (to == DFA_DEAD) {
-            if (!copy_path(s, &cap, t, path, depth) || !copy_subtree(s, &cap, t, i))
+            if (!copy_path(x, depth) || !copy_subtree(x, i))
                 return false;
-            i = x->end;
+            i = node->end;
             continue;
         }
-        if (x->token >= 0)
-            settle(s, t, x->token);
-        path[++depth] = (struct level){ x->end, to, i++, 0 };
+        bool whole = depth + 1 + t->below[i].height <= SLICE_BYTES && !(t->below[i].kinds & ~loops(x, to));
+        uint32_t next = whole ? node->end : i + 1;
+        if (!settle(x, i, next))
+            return false;
+        if (next < node->end)
+            path[++depth] = (struct level){ node->end, to, i, 0 };
+        i = next;
     }
     for (; depth; depth--)
-        if (path[depth].copy)
-            s->nodes[path[depth].copy].end = (uint32_t)s->n_node;
-    s->nodes[0].end = (uint32_t)s->n_node;
+        leave(x, &path[depth]);
+    x->s->nodes[0].end = (uint32_t)x->s->n_node;
+    write_words(x);
     return true;
 }
 
@@ -304,11 +441,15 @@ static struct trie_slice *slice_new(const struct token_trie *t, const uint64_t k
                                     uint32_t state)
 {
     struct trie_slice *s = xcalloc(1, sizeof *s);
-    struct level *path = mem_try_calloc(t->depth + 2, sizeof *path);
+    struct slicer x = { .t = t, .d = d, .s = s };
     memcpy(s->key, key, sizeof s->key);
+    x.path = mem_try_calloc(t->depth + 2, sizeof *x.path);
+    x.loops = mem_try_calloc(d->n, sizeof *x.loops);
     s->words = mem_try_calloc(t->n_vocab / WORD_BITS + 1, sizeof *s->words);
-    bool ok = path && s->words && slice_fill(s, t, d, state, path);
-    mem_free(path);
+    bool ok = x.path && x.loops && s->words && slice_fill(&x, state);
+    mem_free(x.path);
+    mem_free(x.loops);
+    mem_free(x.ranges);
     if (!ok) {
         slice_free(s);
         return NULL;

@@ -5,7 +5,8 @@
  *
  * A slice is a part of the vocabulary that a regular language settles: the tokens of at most SLICE_BYTES bytes that an automaton's state
  * reads to their ends, and the trie of all others. It is found once for all states that read the same texts of that length, in whichever
- * grammar they occur, and kept while it is used more lately than others.
+ * grammar they occur, and kept while it is used more lately than others. Finding one looks at few nodes: where an automaton stays in one
+ * state whatever bytes are below a node (text/byte_kind.h), the whole subtree is settled.
  *
  * All but the slices is read-only; those have a lock of their own, so a trie may be shared by any threads.
  * SPDX-License-Identifier: MIT */
