@@ -274,30 +274,41 @@ static int find_parts(const struct dfa *d, const struct sources *r, const uint8_
     return 0;
 }
 
+/* The first of the n classes in keep[] whose column equals that of class c; n: none. */
+static uint32_t same_column(const struct dfa *d, const uint64_t *hash, const uint32_t *keep, uint32_t n, uint32_t c)
+{
+    size_t k = d->n_class;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t s = 0;
+        if (hash[keep[i]] != hash[c])
+            continue;
+        while (s < d->n && d->next[s * k + keep[i]] == d->next[s * k + c])
+            s++;
+        if (s == d->n)
+            return i;
+    }
+    return n;
+}
+
 /* Classes whose columns are equal become one, numbered by their first bytes. */
 static void merge_classes(struct dfa *d)
 {
     uint8_t to[256];
     bool seen[256] = { false };
-    uint32_t n = 0, k = d->n_class, order[256], n_order = 0;
-    for (int b = 0; b < 256; b++)
-        if (!seen[d->class_of[b]]) {
-            seen[d->class_of[b]] = true;
-            order[n_order++] = d->class_of[b];
-        }
-    uint32_t keep[256];
-    for (uint32_t i = 0; i < n_order; i++) {
-        uint32_t same = 0;
-        for (; same < n; same++) {
-            uint32_t s = 0;
-            while (s < d->n && d->next[s * (size_t)k + keep[same]] == d->next[s * (size_t)k + order[i]])
-                s++;
-            if (s == d->n)
-                break;
-        }
+    uint32_t n = 0, k = d->n_class, keep[256];
+    uint64_t hash[256] = { 0 };
+    for (size_t s = 0; s < d->n; s++)
+        for (size_t c = 0; c < k; c++)
+            hash[c] = mix(hash[c], d->next[s * k + c]);
+    for (int b = 0; b < 256; b++) {
+        uint32_t c = d->class_of[b];
+        if (seen[c])
+            continue;
+        seen[c] = true;
+        uint32_t same = same_column(d, hash, keep, n, c);
         if (same == n)
-            keep[n++] = order[i];
-        to[order[i]] = (uint8_t)same;
+            keep[n++] = c;
+        to[c] = (uint8_t)same;
     }
     for (uint32_t s = 0; s < d->n; s++) {
         uint32_t row[256];
@@ -353,7 +364,7 @@ static int keep_parts(struct dfa *d, const uint8_t *live, const uint32_t *part, 
     return 0;
 }
 
-static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
+int dfa_finish(struct dfa *d, struct work *w, struct err *e)
 {
     merge_classes(d); /* states are merged in the time that there are classes */
     uint8_t *live = mem_try_calloc(d->n, 1);
@@ -362,9 +373,7 @@ static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
     int code = live && part && find_sources(&r, d) ? 0 : no_memory(e);
     if (!code)
         find_live(d, &r, live, part); /* part is room for its stack */
-    for (uint32_t s = 0; s < d->n && !code; s++)
-        part[s] = s;
-    if (!code && merge)
+    if (!code)
         code = find_parts(d, &r, live, part, &n_part, e);
     if (!code)
         code = keep_parts(d, live, part, n_part, w, e);
@@ -379,53 +388,72 @@ static int finish(struct dfa *d, bool merge, struct work *w, struct err *e)
     return code;
 }
 
-int dfa_finish(struct dfa *d, struct work *w, struct err *e)
-{
-    return finish(d, true, w, e);
-}
-
-int dfa_table(struct dfa *d, const int32_t *table, const bool *accept, size_t n, struct work *w, struct err *e)
+int dfa_table(struct dfa *d, const uint8_t class_of[256], size_t n_class, const int32_t *table, const bool *accept,
+              size_t n, struct work *w, struct err *e)
 {
     *d = (struct dfa){ 0 };
     int code = n > INT32_MAX / 512 ? err_set(e, ERR_LIMIT, "an automaton of %zu states", n) : 0;
     if (!code)
-        code = dfa_init(d, n + 1 + (n == 0), 256, w, e);
+        code = dfa_init(d, n + 1 + (n == 0), n_class, w, e);
     if (code)
         return code;
-    for (size_t s = 0; s < n; s++) {
+    for (size_t s = 0; s < n; s++)
         d->flags[s + 1] = accept[s] ? DFA_ACCEPT : 0;
-        for (size_t b = 0; b < 256; b++)
-            d->next[(s + 1) * 256 + b] = (uint32_t)(table[s * 256 + b] + 1);
+    for (size_t i = 0; i < n * n_class; i++)
+        d->next[n_class + i] = (uint32_t)(table[i] + 1);
+    memcpy(d->class_of, class_of, sizeof d->class_of);
+    return dfa_finish(d, w, e);
+}
+
+/* The states of `one` that go on, in their order: number[s] of them, counted from 0. Their count. */
+static uint32_t number_inner(const struct dfa *one, uint32_t *number)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 1; s < one->n; s++)
+        number[s] = one->flags[s] & DFA_ACCEPT ? 0 : n++;
+    return n;
+}
+
+/* Link i is a copy of `one` but for its accepting states, which are the next link's start. The last link may follow itself. */
+static void fill_link(struct dfa *d, const struct dfa *one, const uint32_t *number, uint32_t first, uint32_t then)
+{
+    size_t k = one->n_class;
+    for (uint32_t s = 1; s < one->n; s++) {
+        if (one->flags[s] & DFA_ACCEPT)
+            continue;
+        uint32_t *row = d->next + (size_t)(first + number[s]) * k;
+        for (size_t c = 0; c < k; c++) {
+            uint32_t to = one->next[s * k + c];
+            row[c] = to == 0 ? 0 : one->flags[to] & DFA_ACCEPT ? then : first + number[to];
+        }
+        d->flags[first + number[s]] = DFA_MORE;
     }
-    for (int b = 0; b < 256; b++)
-        d->class_of[b] = (uint8_t)b;
-    merge_classes(d);
-    return finish(d, true, w, e);
 }
 
 int dfa_chain(struct dfa *d, const struct dfa *one, size_t min, size_t max, struct work *w, struct err *e)
 {
-    /* Link i is a copy of `one` but for its accepting states, which are the next link's start. The last link may follow itself. */
-    size_t inner = one->n - 1, n_link = max == SIZE_MAX ? min + 1 : max, n;
+    bool loops = max == SIZE_MAX;
+    size_t n_link = loops ? min + 1 : max, n;
     *d = (struct dfa){ 0 };
-    if (!mem_mul(n_link, inner, &n) || n > INT32_MAX - 2)
+    if (!mem_mul(n_link, one->n, &n) || n > INT32_MAX - 2)
         return err_set(e, ERR_LIMIT, "a count of %zu", n_link);
-    int code = dfa_init(d, n + 2, one->n_class, w, e);
-    if (code)
-        return code;
-    memcpy(d->class_of, one->class_of, sizeof d->class_of);
-    for (size_t i = 0; i < n_link; i++) {
-        size_t first = i * inner, then = i + 1 < n_link || max != SIZE_MAX ? first + inner : first;
-        for (size_t s = 1; s < one->n; s++)
-            for (size_t c = 0; c < one->n_class; c++) {
-                uint32_t to = one->next[s * one->n_class + c];
-                bool end = one->flags[to] & DFA_ACCEPT;
-                d->next[(first + s) * one->n_class + c] = to == 0 ? 0 : (uint32_t)(end ? then + 1 : first + to);
-            }
+    uint32_t *number = mem_try_calloc(one->n, sizeof *number);
+    if (!number)
+        return no_memory(e);
+    size_t inner = number_inner(one, number);
+    int code = dfa_init(d, n_link * inner + 1 + !loops, one->n_class, w, e);
+    if (!code) {
+        memcpy(d->class_of, one->class_of, sizeof d->class_of);
+        for (size_t i = 0; i < n_link; i++) {
+            size_t first = i * inner + 1, then = loops && i == min ? first : first + inner;
+            fill_link(d, one, number, (uint32_t)first, (uint32_t)then);
+        }
+        /* `one` is finished, and so is this: all states reach a match, and equal ones would have been equal in it. */
+        for (size_t i = min; i <= (loops ? min : max); i++)
+            d->flags[i * inner + 1] |= DFA_ACCEPT;
     }
-    for (size_t i = min; i <= (max == SIZE_MAX ? min : max); i++)
-        d->flags[i * inner + 1] = DFA_ACCEPT;
-    return finish(d, false, w, e); /* equal states would have been equal in `one` */
+    mem_free(number);
+    return code;
 }
 
 /* Pairs of states found so far, hashed. */

@@ -58,10 +58,10 @@ MUST_CHECK int dfa_finish(struct dfa *d, struct work *w, struct err *e);
 MUST_CHECK int dfa_literal(struct dfa *d, struct str text, struct work *w, struct err *e);
 /* Bytes without `stop`; `with`: that end with its first occurrence. */
 MUST_CHECK int dfa_until(struct dfa *d, struct str stop, bool with, struct work *w, struct err *e);
-/* n states, 0 is the start; table[s * 256 + byte] is the state behind a byte, -1: none; accept[s]: a text may end in s. */
-MUST_CHECK int dfa_table(struct dfa *d, const int32_t *table, const bool *accept, size_t n, struct work *w,
-                         struct err *e);
-/* min to max (SIZE_MAX: no bound) texts of `one` in a row. No text of `one` may begin another. */
+/* n states, 0 is the start; table[s * n_class + class_of[byte]] is the state behind a byte, -1: none; accept[s]: a text may end in s. */
+MUST_CHECK int dfa_table(struct dfa *d, const uint8_t class_of[256], size_t n_class, const int32_t *table,
+                         const bool *accept, size_t n, struct work *w, struct err *e);
+/* min to max (SIZE_MAX: no bound) texts of `one`, a finished automaton, in a row. No text of `one` may begin another, and none is empty. */
 MUST_CHECK int dfa_chain(struct dfa *d, const struct dfa *one, size_t min, size_t max, struct work *w, struct err *e);
 /* What both have, or with `minus` what a has and b has not. */
 MUST_CHECK int dfa_product(struct dfa *d, const struct dfa *a, const struct dfa *b, bool minus, struct work *w,

@@ -231,9 +231,11 @@ static int product(struct grammar_build *b, int x, int y, bool minus)
         return NODE_NEVER;
     if (y == NODE_NEVER)
         return x;
+    if (b->e.code || known(b, minus ? 'm' : 'a', (struct str){ 0 }, (size_t)x, (size_t)y, &node))
+        return node;
     const struct dfa *dx = terminal(b, x, &own_x), *dy = dx ? terminal(b, y, &own_y) : NULL;
     if (dy && !dfa_product(&d, dx, dy, minus, &b->w, &b->e))
-        node = dfa_node(b, &d);
+        node = remember(b, dfa_node(b, &d));
     dfa_deinit(&own_x);
     dfa_deinit(&own_y);
     return node;
@@ -249,10 +251,11 @@ int grammar_build_minus(struct grammar_build *b, int a, int b_)
     return product(b, a, b_, true);
 }
 
-int grammar_build_automaton(struct grammar_build *b, const int32_t *next, const bool *accept, size_t n)
+int grammar_build_automaton(struct grammar_build *b, const uint8_t class_of[256], size_t n_class, const int32_t *next,
+                            const bool *accept, size_t n)
 {
     struct dfa d;
-    if (b->e.code || dfa_table(&d, next, accept, n, &b->w, &b->e))
+    if (b->e.code || dfa_table(&d, class_of, n_class, next, accept, n, &b->w, &b->e))
         return NODE_NEVER;
     return dfa_node(b, &d);
 }

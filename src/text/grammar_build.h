@@ -49,8 +49,10 @@ int grammar_build_chars(struct grammar_build *b, size_t min, size_t max, bool js
 /* Regular operations on terminals (not on rules): intersection, and what `a` has and `b_` has not. */
 int grammar_build_and(struct grammar_build *b, int a, int b_);
 int grammar_build_minus(struct grammar_build *b, int a, int b_);
-/* A DFA given whole: n states, 0 is the start; next[s * 256 + byte] is the state behind a byte, or -1; accept[s]: a text may end in s. */
-int grammar_build_automaton(struct grammar_build *b, const int32_t *next, const bool *accept, size_t n);
+/* A DFA given whole: n states, 0 is the start; next[s * n_class + class_of[byte]] is the state behind a byte, or -1; accept[s]: a text may end
+ * in s. */
+int grammar_build_automaton(struct grammar_build *b, const uint8_t class_of[256], size_t n_class, const int32_t *next,
+                            const bool *accept, size_t n);
 /* The node is known to derive nothing: a terminal that matches no text, grammar_build_never, or made of such. */
 bool grammar_build_is_never(struct grammar_build *b, int node);
 /* Any bytes that do not contain `stop`, ending before or with the first occurrence of it; `with`: `stop` itself belongs to it. */

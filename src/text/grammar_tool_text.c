@@ -94,30 +94,45 @@ static int32_t entered(const struct tree *t, uint32_t node, enum before before)
     return state(t, node, before);
 }
 
-static void fill_row(const struct tree *t, uint32_t node, enum before before, int32_t *row)
+/* Every byte of a tag or name has a class of its own, white space too; the others share class 0. Names are UTF-8, which has not all bytes. */
+static size_t find_classes(const struct tree *t, uint8_t class_of[256])
+{
+    size_t n = 1;
+    for (const char *blank = " \t\r\n"; *blank; blank++)
+        class_of[(unsigned char)*blank] = (uint8_t)n++;
+    for (uint32_t i = 1; i < t->n; i++)
+        if (!class_of[t->v[i].byte])
+            class_of[t->v[i].byte] = (uint8_t)n++;
+    return n;
+}
+
+static void fill_row(const struct tree *t, uint32_t node, enum before before, const uint8_t class_of[256],
+                     size_t n_class, int32_t *row)
 {
     uint32_t first = child(t, 0, '<');
-    for (unsigned c = 0; c < 256; c++)
+    for (size_t c = 0; c < n_class; c++)
         row[c] = state(t, 0, NOTHING);
-    row['<'] = state(t, first, node ? NOTHING : before);
+    row[class_of['<']] = state(t, first, node ? NOTHING : before);
     for (const char *blank = " \t\r\n"; *blank && !node; blank++)
-        row[(unsigned char)*blank] = state(t, 0, before);
+        row[class_of[(unsigned char)*blank]] = state(t, 0, before);
     for (uint32_t c = t->v[node].child; c; c = t->v[c].sibling)
-        row[t->v[c].byte] = entered(t, c, before);
+        row[class_of[t->v[c].byte]] = entered(t, c, before);
 }
 
 int grammar_tool_text(struct grammar_build *b, const struct toolset *tools)
 {
     struct tree t;
+    uint8_t class_of[256] = { 0 };
     make_tree(&t, tools);
-    size_t n = t.n + t.fixed * (N_BEFORE - 1);
-    int32_t *next = xmalloc(n * 256 * sizeof *next);
+    size_t n = t.n + t.fixed * (N_BEFORE - 1), n_class = find_classes(&t, class_of);
+    int32_t *next = xmalloc(n * n_class * sizeof *next);
     bool *accept = xmalloc(n);
     memset(accept, true, n);
     for (uint32_t node = 0; node < t.n; node++)
         for (int before = NOTHING; before < (node < t.fixed ? N_BEFORE : FRAME); before++)
-            fill_row(&t, node, (enum before)before, next + (size_t)state(&t, node, (enum before)before) * 256);
-    int id = grammar_build_automaton(b, next, accept, n);
+            fill_row(&t, node, (enum before)before, class_of, n_class,
+                     next + (size_t)state(&t, node, (enum before)before) * n_class);
+    int id = grammar_build_automaton(b, class_of, n_class, next, accept, n);
     mem_free(accept);
     mem_free(next);
     mem_free(t.v);

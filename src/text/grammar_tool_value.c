@@ -26,8 +26,10 @@ struct state {
 
 struct maker {
     bool framed;
-    struct state *v; /* owned */
-    int32_t *next;   /* owned; [cap * 256] */
+    struct state *v;                     /* owned */
+    int32_t *next;                       /* owned; [cap * n_class] */
+    uint8_t class_of[256], byte_of[256]; /* bytes that no state tells apart share a class; a byte of each */
+    size_t n_class;
     size_t n, cap;
     int16_t known[5 * N_TAG * 16 * 4 << (STACK_MAX + 1)]; /* index + 1 by state */
 };
@@ -64,7 +66,7 @@ static int32_t index_of(struct maker *m, struct state s)
     if (m->n == m->cap) {
         m->cap = m->cap ? 2 * m->cap : 256;
         m->v = xrealloc(m->v, m->cap * sizeof *m->v);
-        m->next = xrealloc(m->next, m->cap * 256 * sizeof *m->next);
+        m->next = xrealloc(m->next, m->cap * m->n_class * sizeof *m->next);
     }
     m->v[m->n++] = s;
     *known = (int16_t)m->n;
@@ -177,39 +179,42 @@ static bool step(const struct maker *m, struct state *s, unsigned char c)
     }
 }
 
-/* Bytes that no state tells apart share a representative. */
-static void representatives(unsigned char rep[256])
+static void find_classes(struct maker *m)
 {
-    unsigned char other[3] = { 0 };
+    uint8_t shared[3] = {
+        0
+    }; /* class + 1 of the bytes that no tag has: what names have not, what they have, beyond ASCII */
     for (unsigned c = 0; c < 256; c++) {
         bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z',
              name = letter || (c && strchr("0123456789_-.$:@", (int)c));
         bool own = c && strchr("<>=/ \t\r\n_", (int)c);
         for (int t = 0; t < N_TAG && c && !own; t++)
             own = strchr(tags[t], (int)c);
-        unsigned char *shared = &other[c >= 0x80 ? 2 : name];
-        *shared = own || *shared ? *shared : (unsigned char)c;
-        rep[c] = own ? (unsigned char)c : *shared;
+        uint8_t *group = &shared[c >= 0x80 ? 2 : name];
+        if (own || !*group)
+            m->byte_of[m->n_class++] = (uint8_t)c;
+        if (!own && !*group)
+            *group = (uint8_t)m->n_class;
+        m->class_of[c] = (uint8_t)((own ? m->n_class : *group) - 1);
     }
 }
 
 int grammar_tool_value(struct grammar_build *b, bool framed)
 {
-    unsigned char rep[256];
     struct maker *m = xcalloc(1, sizeof *m);
     m->framed = framed;
+    find_classes(m);
     struct state start = { .where = framed ? IN_TEXT : AT_START, .line = framed, .stack = 1 };
     index_of(m, start);
-    representatives(rep);
     for (size_t i = 0; i < m->n; i++)
-        for (unsigned c = 0; c < 256; c++) {
+        for (size_t c = 0; c < m->n_class; c++) {
             struct state s = m->v[i];
-            int32_t to = rep[c] != c ? m->next[i * 256 + rep[c]] : step(m, &s, (unsigned char)c) ? index_of(m, s) : -1;
-            m->next[i * 256 + c] = to;
+            int32_t to = step(m, &s, m->byte_of[c]) ? index_of(m, s) : -1;
+            m->next[i * m->n_class + c] = to;
         }
     bool *accept = xmalloc(m->n);
     memset(accept, true, m->n);
-    int node = grammar_build_automaton(b, m->next, accept, m->n);
+    int node = grammar_build_automaton(b, m->class_of, m->n_class, m->next, accept, m->n);
     mem_free(accept);
     mem_free(m->v);
     mem_free(m->next);

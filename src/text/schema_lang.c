@@ -145,20 +145,31 @@ static bool split_by(struct schema *s, struct schema_regions *r, size_t atom)
     return true;
 }
 
+static int unnamed(struct schema *s, const struct schema_regions *r)
+{
+    int keys = grammar_build_chars(s->b, 0, SIZE_MAX, true);
+    return r->n_names ? grammar_build_minus(s->b, keys, schema_string_spelt(s, r->names, r->n_names, true)) : keys;
+}
+
+int schema_lang_keys(struct schema *s, const struct schema_regions *r, size_t region)
+{
+    return r->v[region].keys < 0 ? unnamed(s, r) : r->v[region].keys;
+}
+
 bool schema_lang_split(struct schema *s, const struct schema_object *o, const struct str *names, size_t n,
                        struct schema_regions *out)
 {
-    int keys = grammar_build_chars(s->b, 0, SIZE_MAX, true);
-    *out = (struct schema_regions){ .v = schema_core_alloc(s, MAX_REGIONS, sizeof *out->v) };
+    *out = (struct schema_regions){ .names = names, .n_names = n };
+    out->v = schema_core_alloc(s, MAX_REGIONS, sizeof *out->v);
     out->atoms = schema_core_alloc(s, MAX_ATOMS, sizeof *out->atoms);
-    if (n)
-        keys = grammar_build_minus(s->b, keys, schema_string_spelt(s, names, n, true));
-    out->v[out->n++] = (struct schema_region){ keys, 0 };
+    out->v[out->n++] = (struct schema_region){ -1, 0 };
     bool fits = true;
     for (size_t i = 0; i < o->n_rules; i++)
         fits = fits && add_atoms(s, out, o->rules[i].lang);
     for (size_t i = 0; i < o->n_exists; i++)
         fits = fits && add_atoms(s, out, o->exists[i].lang);
+    if (out->n_atoms)
+        out->v[0].keys = unnamed(s, out);
     for (size_t i = 0; i < out->n_atoms; i++)
         fits = fits && split_by(s, out, i);
     if (!fits)

@@ -135,6 +135,15 @@ struct multiple {
 };
 
 enum { AT_START, AT_SIGN, AT_ZERO, AT_END, AT_WHOLE };
+enum { C_MINUS = 10, C_POINT, C_OTHER, N_CLASS }; /* of bytes; below: digits */
+
+static unsigned class_of(int byte)
+{
+    return byte >= '0' && byte <= '9' ? (unsigned)(byte - '0')
+           : byte == '-'              ? C_MINUS
+           : byte == '.'              ? C_POINT
+                                      : C_OTHER;
+}
 
 static int32_t whole_state(unsigned r)
 {
@@ -157,7 +166,7 @@ static bool divides(const struct multiple *m, unsigned r, unsigned missing)
 
 static void link(struct multiple *m, int32_t from, char c, int32_t to)
 {
-    m->next[(size_t)from * 256 + (unsigned char)c] = to;
+    m->next[(size_t)from * N_CLASS + class_of(c)] = to;
 }
 
 static void link_number(struct multiple *m, int32_t from)
@@ -207,13 +216,16 @@ static int multiple_terminal(struct schema *s, struct schema_dec of)
         return -1;
     m.divisor = (unsigned)divisor;
     m.n = AT_WHOLE + (size_t)m.divisor * (m.places + 2);
-    m.next = mem_try_calloc(m.n * 256, sizeof *m.next);
+    m.next = mem_try_calloc(m.n * N_CLASS, sizeof *m.next);
     m.accept = mem_try_calloc(m.n, sizeof *m.accept);
     int node = grammar_build_never(s->b);
     if (m.next && m.accept) {
-        memset(m.next, -1, m.n * 256 * sizeof *m.next);
+        uint8_t classes[256];
+        for (int b = 0; b < 256; b++)
+            classes[b] = (uint8_t)class_of(b);
+        memset(m.next, -1, m.n * N_CLASS * sizeof *m.next);
         link_all(&m);
-        node = grammar_build_automaton(s->b, m.next, m.accept, m.n);
+        node = grammar_build_automaton(s->b, classes, N_CLASS, m.next, m.accept, m.n);
     } else {
         schema_core_fail(s, ERR_NOMEM, "no memory for a schema's multipleOf");
     }

@@ -61,9 +61,9 @@ static int undeclared(struct schema *s, const struct plan *p, int only)
     int *v = schema_core_alloc(s, p->regions.n, sizeof *v);
     size_t n = 0;
     for (size_t i = 0; i < p->regions.n; i++) {
-        int keys = p->regions.v[i].keys;
         if (p->values[i] == SCHEMA_NONE)
             continue;
+        int keys = schema_lang_keys(s, &p->regions, i);
         keys = only < 0 ? keys : grammar_build_and(s->b, keys, only);
         if (!grammar_build_is_never(s->b, keys))
             v[n++] = key_value(s, keys, schema_expr_rule(s, p->values[i]));
@@ -83,7 +83,7 @@ static int last_member(struct schema *s, const struct plan *p)
             e = schema_expr_and(s, e, schema_lang_covers(&p->regions, &p->regions.v[i], x->lang) ? x->e : SCHEMA_NONE);
         }
         if (!schema_norm_never(s, e))
-            v[n++] = key_value(s, p->regions.v[i].keys, schema_expr_rule(s, e));
+            v[n++] = key_value(s, schema_lang_keys(s, &p->regions, i), schema_expr_rule(s, e));
     }
     return any_of(s, v, n);
 }

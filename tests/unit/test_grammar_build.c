@@ -227,6 +227,9 @@ static void test_and_and_minus_of_terminals(void **state)
     struct grammar_build *b = grammar_build_new(NULL);
     int word = grammar_build_regex(b, STR("[a-z]+"), false);
     int x = grammar_build_minus(b, grammar_build_minus(b, word, lit(b, "if")), lit(b, "in"));
+    /* Equal ones are worked out once. */
+    assert_int_equal(x, grammar_build_minus(b, grammar_build_minus(b, word, lit(b, "if")), lit(b, "in")));
+    assert_int_not_equal(grammar_build_and(b, x, word), grammar_build_minus(b, word, x));
     takes(finish(b, x), LIST("i", "int", "iff", "x"), LIST("if", "in", "", "A"));
     b = grammar_build_new(NULL);
     x = grammar_build_and(b, grammar_build_search(b, STR("ab"), false), grammar_build_chars(b, 3, 4, false));
@@ -245,15 +248,17 @@ static void test_an_automaton_given_whole(void **state)
 {
     (void)state;
     /* An even number of a, then b. */
-    int32_t next[3 * 256];
+    enum { N_CLASS = 3 };
+    const uint8_t class_of[256] = { ['a'] = 1, ['b'] = 2 };
+    int32_t next[3 * N_CLASS];
     const bool accept[] = { false, false, true }, never[] = { false, false, false };
     memset(next, 0xFF, sizeof next);
-    next['a'] = 1;
-    next['b'] = 2;
-    next[256 + 'a'] = 0;
+    next[1] = 1;
+    next[2] = 2;
+    next[N_CLASS + 1] = 0;
     struct grammar_build *b = grammar_build_new(NULL);
-    assert_true(grammar_build_is_never(b, grammar_build_automaton(b, next, never, 3)));
-    int x = grammar_build_automaton(b, next, accept, 3);
+    assert_true(grammar_build_is_never(b, grammar_build_automaton(b, class_of, N_CLASS, next, never, 3)));
+    int x = grammar_build_automaton(b, class_of, N_CLASS, next, accept, 3);
     assert_false(grammar_build_is_never(b, x));
     assert_true(grammar_build_is_never(b, grammar_build_minus(b, x, x)));
     const struct grammar_member v[] = { { grammar_build_never(b), true } };
