@@ -4,15 +4,16 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { KEPT = 32 };
+enum { KEPT = 32, TOLD = 1024 };
 
 struct kept {
-    struct buf key;    /* all that the grammar was made of */
-    struct grammar *g; /* held; NULL: the place is free */
+    struct buf key;    /* all that the grammar was made of; empty: the place is free */
+    struct grammar *g; /* held; NULL: none could be made of it */
     uint64_t used;
 };
 
@@ -23,6 +24,8 @@ struct constrain {
     struct kept kept[KEPT];
     uint64_t now;
     struct constrain_stats stats;
+    uint64_t told[TOLD]; /* hashes of what the log has said, the oldest is overwritten */
+    size_t n_told;
 };
 
 int constrain_new(struct constrain **out, const struct tokenizer *tok, const int32_t *eos, size_t n_eos, struct err *e)
@@ -60,24 +63,25 @@ void constrain_stats(struct constrain *c, struct constrain_stats *out)
 
 /* --- the grammars made last ----------------------------------------------------------------------------------------------------------- */
 
-/* The grammar made of `key`, held for the caller; NULL if there is none. */
-static struct grammar *find(struct constrain *c, const struct buf *key)
+/* False: nothing was made of `key` yet. True: *g is its grammar, held for the caller; NULL: it has none. */
+static bool find(struct constrain *c, const struct buf *key, struct grammar **g)
 {
-    struct grammar *g = NULL;
+    bool found = false;
     pthread_mutex_lock(&c->mu);
-    for (int i = 0; i < KEPT && !g; i++) {
+    for (int i = 0; i < KEPT && !found; i++) {
         struct kept *k = &c->kept[i];
-        if (k->g && str_eq(buf_view(&k->key), buf_view(key))) {
+        if (k->key.n && str_eq(buf_view(&k->key), buf_view(key))) {
             k->used = ++c->now;
-            g = grammar_hold(k->g);
+            *g = k->g ? grammar_hold(k->g) : NULL;
             c->stats.n_reused++;
+            found = true;
         }
     }
     pthread_mutex_unlock(&c->mu);
-    return g;
+    return found;
 }
 
-/* Keeps g in the place that was used longest ago. Takes the key over. */
+/* Keeps g, which may be NULL, in the place that was used longest ago. Takes the key over. */
 static void keep(struct constrain *c, struct buf *key, struct grammar *g)
 {
     pthread_mutex_lock(&c->mu);
@@ -87,8 +91,8 @@ static void keep(struct constrain *c, struct buf *key, struct grammar *g)
             k = &c->kept[i];
     }
     struct kept old = *k;
-    *k = (struct kept){ .key = *key, .g = grammar_hold(g), .used = ++c->now };
-    c->stats.n_compiled++;
+    *k = (struct kept){ .key = *key, .g = g ? grammar_hold(g) : NULL, .used = ++c->now };
+    c->stats.n_compiled += g != NULL;
     pthread_mutex_unlock(&c->mu);
     *key = (struct buf){ 0 };
     grammar_release(old.g);
@@ -193,15 +197,43 @@ static int check_strict(const struct constrain_ask *a, struct err *e)
     return rc;
 }
 
+/* A tool refuses no request: where no grammar can be made of the tools, *g is NULL and calls are free. What the format of the answer alone would be
+ * refused for still is. */
+static int without_tools(struct grammar **g, struct grammar_tools_opts *o, const struct err *why, struct buf *relaxed,
+                         struct err *e)
+{
+    static const struct toolset none;
+    int rc = 0;
+    *g = NULL;
+    o->tools = &none;
+    if (o->mode == GRAMMAR_TOOLS_AUTO && (o->schema || o->any_json))
+        rc = grammar_tools(g, o, NULL, e);
+    grammar_release(*g);
+    *g = NULL;
+    if (!rc)
+        buf_printf(relaxed, "tools and the form of the answer: %s\n", why->msg);
+    return rc;
+}
+
+static int compile_tools(struct grammar **g, const struct constrain_ask *a, struct buf *relaxed, struct err *e)
+{
+    struct grammar_tools_opts o = tools_opts(a);
+    struct err why = ERR_INIT;
+    int rc = check_strict(a, e);
+    if (rc)
+        return rc;
+    rc = grammar_tools(g, &o, relaxed, &why);
+    if (rc && rc != ERR_NOMEM && o.tools->n)
+        return without_tools(g, &o, &why, relaxed, e);
+    return rc ? err_set(e, rc, "%s", why.msg) : 0;
+}
+
 static int compile(struct grammar **g, enum form f, const struct constrain_ask *a, struct buf *relaxed, struct err *e)
 {
     const struct api_request *r = a->request;
     switch (f) {
-    case FORM_TOOLS: {
-        struct grammar_tools_opts o = tools_opts(a);
-        int rc = check_strict(a, e);
-        return rc ? rc : grammar_tools(g, &o, relaxed, e);
-    }
+    case FORM_TOOLS:
+        return compile_tools(g, a, relaxed, e);
     case FORM_JSON:
         return grammar_json(g, true, e);
     case FORM_SCHEMA:
@@ -216,28 +248,58 @@ static int compile(struct grammar **g, enum form f, const struct constrain_ask *
     return err_set(e, ERR_ARG, "nothing to compile");
 }
 
-static void log_relaxed(const struct constrain_ask *a, const struct buf *relaxed)
+/* Whether the log has not said this yet; from now on it has. */
+static bool is_news(struct constrain *c, uint64_t hash)
 {
-    struct str rest = buf_view(relaxed), line;
-    while (str_cut(&rest, '\n', &line))
-        log_info("%.*s: not enforced: %.*s", (int)a->request_id.n, a->request_id.p, (int)line.n, line.p);
-    if (rest.n)
-        log_info("%.*s: not enforced: %.*s", (int)a->request_id.n, a->request_id.p, (int)rest.n, rest.p);
+    bool news = true;
+    pthread_mutex_lock(&c->mu);
+    for (size_t i = 0; i < MIN(c->n_told, (size_t)TOLD) && news; i++)
+        news = c->told[i] != hash;
+    if (news)
+        c->told[c->n_told++ % TOLD] = hash;
+    pthread_mutex_unlock(&c->mu);
+    return news;
 }
 
-/* Finds or makes the grammar; held for the caller. */
-static struct grammar *grammar_for(struct constrain *c, enum form f, const struct constrain_ask *a, struct err *e)
+/* Once for each set of tools and schema, in however many grammars these take part. */
+static void log_relaxed(struct constrain *c, const struct constrain_ask *a, const struct buf *relaxed)
+{
+    struct str rest = buf_view(relaxed), line;
+    struct buf set = { 0 };
+    if (!rest.n)
+        return;
+    json_write(&set, a->request->tools);
+    json_write(&set, a->request->format_schema);
+    uint64_t seed = XXH3_64bits(set.p, set.n);
+    buf_deinit(&set);
+    while (rest.n) {
+        if (!str_cut(&rest, '\n', &line)) {
+            line = rest;
+            rest = (struct str){ 0 };
+        }
+        if (is_news(c, XXH3_64bits_withSeed(line.p, line.n, seed)))
+            log_info("%.*s: not enforced: %.*s", (int)a->request_id.n, a->request_id.p, (int)line.n, line.p);
+    }
+}
+
+/* Finds or makes the grammar, held for the caller; 0 with *g NULL: none can be made, and none is needed. */
+static int grammar_for(struct constrain *c, enum form f, const struct constrain_ask *a, struct grammar **g,
+                       struct err *e)
 {
     struct buf key = { 0 }, relaxed = { 0 };
+    int rc = 0;
     make_key(&key, f, a);
-    struct grammar *g = find(c, &key);
-    if (!g && !compile(&g, f, a, &relaxed, e)) {
-        log_relaxed(a, &relaxed);
-        keep(c, &key, g);
+    *g = NULL;
+    if (!find(c, &key, g)) {
+        rc = compile(g, f, a, &relaxed, e);
+        if (!rc) {
+            log_relaxed(c, a, &relaxed);
+            keep(c, &key, *g);
+        }
     }
     buf_deinit(&relaxed);
     buf_deinit(&key);
-    return g;
+    return rc;
 }
 
 int constrain_matcher(struct constrain *c, const struct constrain_ask *a, struct matcher **out, struct api_error *x)
@@ -253,12 +315,12 @@ int constrain_matcher(struct constrain *c, const struct constrain_ask *a, struct
     enum form f = form_of(a);
     if (f == FORM_FREE)
         return 0;
-    struct grammar *g = grammar_for(c, f, a, &e);
-    if (!g || matcher_new(out, g, c->trie, &e)) {
+    struct grammar *g;
+    int rc = grammar_for(c, f, a, &g, &e);
+    if (!rc && g)
+        rc = matcher_new(out, g, c->trie, &e);
+    if (rc)
         api_error_from(x, &e, has_format(r) ? format_param(r->dialect) : "tools");
-        grammar_release(g);
-        return -1;
-    }
     grammar_release(g);
-    return 0;
+    return rc ? -1 : 0;
 }

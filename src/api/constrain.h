@@ -2,7 +2,8 @@
  *
  *   response format, tools, tool choice --grammar.h--> grammar (the last 32 are kept, by what they were made of) --> matcher
  *
- * An agent sends the same tools with every request: their grammar, and all that was found out about it, is made once. Any thread.
+ * An agent sends the same tools with every request: their grammar, and all that was found out about it, is made once. What of their schemas is not
+ * enforced is logged once for each set of tools. No tool refuses a request: where none can be made of them, the answer has no grammar. Any thread.
  * SPDX-License-Identifier: MIT */
 #ifndef API_CONSTRAIN_H
 #define API_CONSTRAIN_H
@@ -36,7 +37,7 @@ struct constrain_ask {
     struct str request_id;                /* for the log */
 };
 
-/* 0 and *out NULL: nothing is constrained. -1 with *x: what the request asks for cannot be kept to. */
+/* 0 and *out NULL: nothing is constrained. -1 with *x: the form of the answer that the request asks for cannot be kept to. */
 MUST_CHECK int constrain_matcher(struct constrain *c, const struct constrain_ask *a, struct matcher **out,
                                  struct api_error *x);
 
