@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+const struct json_limits body_limits = { .bytes = BODY_BYTES_MAX, .depth = BODY_DEPTH_MAX, .raw = true };
+
 /* Behind the string whose opening quote is at p. */
 static const char *skip_string(const char *p, const char *end)
 {

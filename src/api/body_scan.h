@@ -11,8 +11,12 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "format/json.h"
 
 enum { BODY_BYTES_MAX = 32 << 20, BODY_VALUES_MAX = 1000000, BODY_DEPTH_MAX = 100 };
+
+/* What json_parse is told of a body: these limits, and that control characters in strings may stand as they are. */
+extern const struct json_limits body_limits;
 
 struct body_scan {
     size_t values; /* values and keys; of a text that is refused: those up to there */

@@ -26,8 +26,6 @@ enum {
     POLL_MS = 5,             /* among several choices */
     RESERVE_TOKENS = 3000,
     RESERVE_PART = 16,
-    RETRY_MIN_S = 5,
-    RETRY_MAX_S = 60,
 };
 static const int64_t keepalive_ns = 8000000000;
 /* An answer that says the same again and again for so long is over. */
@@ -147,13 +145,6 @@ static int make_matcher(struct generation *g, const struct prompt *p, struct mat
     return constrain_matcher(g->s->constrain, &a, out, x);
 }
 
-static void busy(const struct generation *g, struct api_error *x, const char *what)
-{
-    int64_t wait = engine_expected_wait_ns(g->s->o.engine) / 1000000000 + 1;
-    api_error_set(x, API_ERR_BUSY, NULL, "%s; try again later", what);
-    x->retry_after_s = (int)MIN(MAX(wait, RETRY_MIN_S), RETRY_MAX_S);
-}
-
 static int submit(struct generation *g, size_t i, uint64_t seed, struct api_error *x)
 {
     const struct api_request *r = &g->r;
@@ -190,7 +181,7 @@ static int submit(struct generation *g, size_t i, uint64_t seed, struct api_erro
     if (!engine_submit(g->s->o.engine, &g->choice[i].run, &q, &e))
         return 0;
     if (e.code == ERR_BUSY)
-        busy(g, x, "too many requests wait already");
+        service_busy(g->s, x, "too many requests wait already");
     else
         api_error_from(x, &e, NULL);
     return -1;
@@ -327,7 +318,7 @@ static int open_all(struct generation *g, const struct exchange_head *h, enum ap
             return -1;
     }
     if (!count_bytes(g, body)) {
-        busy(g, x, "the requests that wait take too much memory already");
+        service_busy(g->s, x, "the requests that wait take too much memory already");
         return -1;
     }
     return open_writer(g, x) || open_choices(g, x) ? -1 : 0;
@@ -356,11 +347,8 @@ int generation_open(struct generation **out, struct service *s, const struct exc
                     struct str body, struct api_error *x)
 {
     *out = NULL;
-    if (atomic_load(&s->draining)) {
-        api_error_set(x, API_ERR_UNAVAILABLE, NULL, "the server is shutting down");
-        x->retry_after_s = RETRY_MIN_S;
+    if (service_refuses(s, x))
         return -1;
-    }
     struct generation *g = xcalloc(1, sizeof *g);
     g->s = s;
     g->request_id = h->request_id;

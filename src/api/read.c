@@ -7,12 +7,11 @@
 
 static int parse_body(struct reader *rd, struct str body)
 {
-    static const struct json_limits limits = { BODY_BYTES_MAX, BODY_DEPTH_MAX, false };
     struct body_scan cost;
     struct err e = ERR_INIT;
     int rc = body_scan(&cost, body, rd->values_left, &e);
     if (rc == 0)
-        rc = json_parse(&rd->r->body, body, "request body", &limits, &e);
+        rc = json_parse(&rd->r->body, body, "request body", &body_limits, &e);
     if (rc != 0) {
         api_error_from(rd->x, &e, NULL);
         if (body.n > BODY_BYTES_MAX)

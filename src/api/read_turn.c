@@ -176,7 +176,7 @@ void read_turn_close(struct reader *rd)
 
 static int parse_messages(struct reader *rd, struct json **out)
 {
-    static const struct json_limits limits = { 2 * (size_t)MADE_BYTES_MAX, MADE_DEPTH_MAX, false };
+    static const struct json_limits limits = { .bytes = 2 * (size_t)MADE_BYTES_MAX, .depth = MADE_DEPTH_MAX };
     struct buf text = { 0 };
     struct err e = ERR_INIT;
     buf_char(&text, '[');

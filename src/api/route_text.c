@@ -81,7 +81,7 @@ static bool parse(struct json **j, struct str body, struct api_error *x)
 {
     struct err e = ERR_INIT;
     struct body_scan scan;
-    if (body_scan(&scan, body, VALUES_MAX, &e) || json_parse(j, body, "body", NULL, &e))
+    if (body_scan(&scan, body, VALUES_MAX, &e) || json_parse(j, body, "body", &body_limits, &e))
         return failed(x, &e, NULL);
     if (json_type(*j) == JSON_OBJECT)
         return true;

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "format/json.h"
 
-enum { MAX_N = 16, TEXT_BYTES = 16 << 20 };
+enum { MAX_N = 16, TEXT_BYTES = 16 << 20, RETRY_MIN_S = 5, RETRY_MAX_S = 60 };
 static const uint64_t queue_bytes = (uint64_t)256 << 20;
 
 /* A file of the model directory, if it is there: empty otherwise. `path` may name a single file, which has none beside it. */
@@ -113,6 +113,22 @@ void service_cut(struct service *s)
 int service_running(struct service *s)
 {
     return atomic_load(&s->n_running);
+}
+
+void service_busy(const struct service *s, struct api_error *x, const char *what)
+{
+    int64_t wait = engine_expected_wait_ns(s->o.engine) / 1000000000 + 1;
+    api_error_set(x, API_ERR_BUSY, NULL, "%s; try again later", what);
+    x->retry_after_s = (int)MIN(MAX(wait, RETRY_MIN_S), RETRY_MAX_S);
+}
+
+bool service_refuses(const struct service *s, struct api_error *x)
+{
+    if (!atomic_load(&s->draining))
+        return false;
+    api_error_set(x, API_ERR_UNAVAILABLE, NULL, "the server is shutting down");
+    x->retry_after_s = RETRY_MIN_S;
+    return true;
 }
 
 bool service_knows_model(const struct service *s, struct str name)

@@ -48,6 +48,10 @@ struct service {
     struct service_warm warm; /* guarded by mu */
 };
 
+/* Sets the refusal for what does not fit into the queue, with the time that one place is expected to take. */
+void service_busy(const struct service *s, struct api_error *x, const char *what);
+/* Whether nothing new begins because a drain does; *x says so. */
+bool service_refuses(const struct service *s, struct api_error *x);
 /* Whether a request's model name means the model: any does, unless the service is strict. */
 bool service_knows_model(const struct service *s, struct str name);
 

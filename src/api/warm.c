@@ -72,7 +72,12 @@ static int submit(struct warm *w, const struct ids *ids, struct api_error *x)
         api_error_context(x, API_CHAT, ids->n, w->s->context);
         return -1;
     }
-    return engine_submit(w->s->o.engine, &w->run, &q, &e) ? fail(x, &e, NULL) : 0;
+    if (!engine_submit(w->s->o.engine, &w->run, &q, &e))
+        return 0;
+    if (e.code != ERR_BUSY)
+        return fail(x, &e, NULL);
+    service_busy(w->s, x, "too many requests wait already");
+    return -1;
 }
 
 static int start(struct warm *w, const struct json *body, struct api_error *x)
@@ -100,7 +105,9 @@ int warm_open(struct warm **out, struct service *s, struct str body, struct api_
     struct json *j = NULL;
     struct body_scan scan;
     *out = NULL;
-    if (body_scan(&scan, body, VALUES_MAX, &e) || json_parse(&j, body, "body", NULL, &e))
+    if (service_refuses(s, x))
+        return -1;
+    if (body_scan(&scan, body, VALUES_MAX, &e) || json_parse(&j, body, "body", &body_limits, &e))
         return fail(x, &e, NULL);
     struct warm *w = xcalloc(1, sizeof *w);
     w->s = s;

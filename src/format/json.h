@@ -1,7 +1,7 @@
 /* json.h - JSON text in and out: json-c, with the checks that json-c leaves out and getters that say what is wrong.
  *
- * json_parse first checks the text strictly (RFC 8259: UTF-8, no NaN, no single quotes, no raw control characters, no NUL in
- * keys, depth and size limits), then lets json-c build the tree. Numbers keep their spelling, so that an integer of any size
+ * json_parse first checks the text strictly (RFC 8259: UTF-8, no NaN, no single quotes, no raw control characters unless the
+ * limits allow them, no NUL in keys, depth and size limits), then lets json-c build the tree. Numbers keep their spelling, so that an integer of any size
  * and 1.50 can be written as Python's json would write them (json_number_text). Objects keep the order of their keys; of
  * equal keys the last counts, at the place of the first. Half of a surrogate pair (\ud83d alone) becomes U+FFFD. The null value
  * is the NULL pointer.
@@ -29,6 +29,7 @@ struct json_limits {
     size_t bytes; /* largest text */
     int depth;    /* deepest nesting of arrays and objects; at most 1000 */
     bool unique;  /* refuse a key that occurs twice in one object */
+    bool raw; /* take control characters in strings as they stand, but for NUL: clients exist that do not escape them */
 };
 
 extern const struct json_limits json_limits_default; /* 256 MiB, 128 */

@@ -128,7 +128,7 @@ static int scan_string(struct scan *s, bool key)
             s->p++;
             return 0;
         }
-        if (c < 0x20)
+        if (c < 0x20 && (!c || !s->limits->raw))
             return scan_fail(s, "a control character in a string must be escaped");
         if (c == '\\') {
             s->p++;

@@ -1,8 +1,8 @@
 /* json_check.h - is a text JSON? The check that comes before json-c sees it.
  *
  * json-c 0.16 accepts more than JSON (NaN, single quotes, raw control characters, comments), cuts keys at NUL, clamps integers beyond
- * 64 bits, and takes escaped characters such as U+1D800, whose bits 10 to 15 are those of a surrogate, for half a pair. This scanner walks the text once and refuses all that is not RFC 8259, so that json-c sees only what
- * it reads correctly. Pure; any thread may call.
+ * 64 bits, and takes escaped characters such as U+1D800, whose bits 10 to 15 are those of a surrogate, for half a pair. This scanner walks the text once and refuses all that is not RFC 8259 (but for raw control characters where
+ * the limits allow them), so that json-c sees only what it reads correctly. Pure; any thread may call.
  * SPDX-License-Identifier: MIT */
 #ifndef FORMAT_JSON_CHECK_H
 #define FORMAT_JSON_CHECK_H

@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf first = { 0 }, second = { 0 };
     struct json_limits limits = json_limits_default;
     limits.unique = size % 2;
+    limits.raw = size / 2 % 2;
     if (json_parse(&v, (struct str){ (const char *)data, size }, "fuzz", &limits, NULL))
         return 0;
     read_all(v);

@@ -320,6 +320,23 @@ def a_client_may_close_once_it_has_the_end():
         assert "finish=gone" not in line, line
 
 
+def a_full_queue_is_a_429_with_a_time_everywhere():
+    with Server("--parallel", "1", "--max-queue", "1") as s, s.dial() as first, s.dial() as second:
+        first.sendall(post("/v1/chat/completions", chat(stream=True, **ENDLESS)))
+        hear(first, b'"content":"')
+        second.sendall(post("/v1/messages", chat(stream=True, **ENDLESS)))
+        hear(second, b"message_start")
+        more = {"stream": True}, {"stream": False}
+        asks = [(path, {**body, **m}) for m in more for path, body in (
+            ("/v1/chat/completions", chat()), ("/v1/messages", chat(max_tokens=9)), ("/v1/completions", {"prompt": "a"}),
+            ("/v1/responses", {"input": "a"}), ("/cache/warm", {"system_prompt": "a"}))]
+        for path, body in asks:
+            status, text, r = s.ask("POST", path, body)
+            same((path, status), (path, 429))
+            assert 5 <= int(r.getheader("retry-after") or 0) <= 60, (path, r.getheader("retry-after"))
+            assert "rate_limit_error" in text.decode(), text
+
+
 # --- clients that cost something -----------------------------------------------------------------------------------------------------------
 
 
@@ -523,6 +540,7 @@ TESTS = [
     connections_are_reused_and_bodies_may_come_in_chunks,
     a_client_that_leaves_ends_its_work_in_every_state,
     a_client_may_close_once_it_has_the_end,
+    a_full_queue_is_a_429_with_a_time_everywhere,
     a_crowd_that_says_nothing_stops_nobody,
     hostile_bodies_fit_in_two_gigabytes,
     many_requests_one_after_another_do_not_grow_it,

@@ -76,6 +76,19 @@ static void bytes_that_are_not_text_are_refused(void **state)
     refuses(STR("\xef\xbb\xbf{}"), "expected a value");
 }
 
+static void control_characters_stand_as_they_are_where_the_limits_allow_it(void **state)
+{
+    static const struct json_limits raw = { .bytes = 1000, .depth = 4, .raw = true };
+    struct json *v = NULL;
+    struct err e = ERR_INIT;
+    (void)state;
+    assert_int_equal(json_parse(&v, STR("{\"a\tb\": \"x\ny\x01\x1f\\n\"}"), "doc", &raw, &e), 0);
+    assert_true(str_eq(json_str(json_get(v, "a\tb")), STR("x\ny\x01\x1f\n")));
+    json_free(v);
+    assert_int_equal(json_parse(&v, STR("\"a\0b\""), "doc", &raw, &e), ERR_FORMAT);
+    assert_int_equal(json_parse(&v, STR("{\"a\": \x01}"), "doc", &raw, &e), ERR_FORMAT);
+}
+
 static void a_refusal_names_line_and_column(void **state)
 {
     (void)state;
@@ -410,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(bytes_that_are_not_text_are_refused),
+        cmocka_unit_test(control_characters_stand_as_they_are_where_the_limits_allow_it),
         cmocka_unit_test(a_refusal_names_line_and_column),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(size_is_limited),

@@ -246,6 +246,20 @@ static void what_is_no_json_object_is_refused(void **state)
     assert_body_refused(STR("{\"temperature\": NaN}"), API_ERR_INVALID, "line 1");
 }
 
+/* Some proxies and scripts put text between quotes and leave it at that. */
+static void control_characters_need_no_escape(void **state)
+{
+    struct api_request r;
+    struct api_error x;
+    (void)state;
+    struct str body = STR("{\"messages\": [{\"role\": \"user\", \"content\": \"a\tb\nc\x1b\"}], \"max_tokens\": 1}");
+    assert_int_equal(read_request(&r, API_CHAT, body, &defaults, &x), 0);
+    struct str text = json_str(json_get(json_at(r.messages, 0), "content"));
+    assert_true(str_eq(text, STR("a\tb\nc\x1b")));
+    api_request_deinit(&r);
+    assert_body_refused(STR("{\"model\": \"a\0b\"}"), API_ERR_INVALID, "control character");
+}
+
 static void hostile_bodies_are_refused_before_they_cost_anything(void **state)
 {
     struct buf body = { 0 };
@@ -323,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_of_the_file_is_read_as_it_says),
         cmocka_unit_test(what_is_no_json_object_is_refused),
+        cmocka_unit_test(control_characters_need_no_escape),
         cmocka_unit_test(hostile_bodies_are_refused_before_they_cost_anything),
         cmocka_unit_test(json_inside_strings_is_bounded_too),
         cmocka_unit_test(references_to_a_tool_cannot_multiply_a_body_without_bound),
