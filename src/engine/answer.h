@@ -92,7 +92,8 @@ int32_t answer_next(struct answer *a, const float *logits);
 /* Of the guess ids[0..n) of the next tokens, room for `max`, at most 64: what the grammar allows. Where it leaves no choice, what it says stands first
  * (*n_forced tokens), whatever was guessed. Returns how many there are. */
 int answer_guess(struct answer *a, int32_t *ids, int n, int max, int *n_forced);
-/* Why it failed: memory for the text ran out, so that some of it is missing for good (ERR_NOMEM), or its grammar allowed nothing. */
+/* Why it failed: memory ran out for the text, so that some of it is missing for good, or for following its grammar (ERR_NOMEM); or its grammar
+ * allowed nothing. */
 int answer_error(const struct answer *a, struct err *e);
 /* The answer is over for a reason of the caller's (length, cancelled): a->piece has what was held back, which may even complete a stop string. */
 void answer_end(struct answer *a, enum answer_finish why);

@@ -17,7 +17,7 @@ struct matcher {
     struct gstore *s;           /* held */
     uint32_t trail[TRAIL];      /* states, the current one at `at`; older ones before it, as a ring */
     size_t at, n;               /* n: how many of them are before the current one */
-    bool broken;                /* memory was out: the output can only end */
+    bool failed;                /* for good */
     uint32_t *words;            /* owned: the mask that a list is written out to */
     const struct gmask *list;   /* borrowed from s: the list whose bits are set in words, or NULL */
 };
@@ -85,8 +85,7 @@ static void move_on(struct matcher *m)
     m->s = s;
 }
 
-/* The mask of the current state. NULL: memory is out. */
-static const struct gmask *current_mask(struct matcher *m)
+static const struct gmask *mask_in_store(struct matcher *m)
 {
     pthread_mutex_lock(&m->g->lock);
     bool full = gstore_full(m->s);
@@ -96,35 +95,35 @@ static const struct gmask *current_mask(struct matcher *m)
     pthread_mutex_lock(&m->g->lock);
     const struct gmask *k = gmask_of(m->s, m->t, m->trail[m->at]);
     pthread_mutex_unlock(&m->g->lock);
-    m->broken |= !k;
+    return k;
+}
+
+/* The mask of the current state; what fails in one store may be had in the next. NULL: the matcher failed. */
+static const struct gmask *current_mask(struct matcher *m)
+{
+    const struct gmask *k = mask_in_store(m);
+    k = k ? k : mask_in_store(m);
+    m->failed |= !k;
     return k;
 }
 
 const uint32_t *matcher_mask(struct matcher *m)
 {
-    const struct gmask *k = m->broken ? NULL : current_mask(m);
+    const struct gmask *k = m->failed ? NULL : current_mask(m);
     if (k && k->kind == GMASK_ALL)
         return NULL;
     if (k && k->kind == GMASK_WORDS)
         return k->data;
     clear_list(m);
-    if (k) {
-        for (uint32_t i = 0; i < k->n; i++)
-            m->words[k->data[i] / WORD_BITS] |= 1U << (k->data[i] % WORD_BITS);
-        m->list = k;
-        return m->words;
-    }
-    size_t n;
-    const int32_t *eos = token_trie_eos(m->t, &n);
-    memset(m->words, 0, (token_trie_size(m->t) / WORD_BITS + 1) * sizeof *m->words);
-    for (size_t i = 0; i < n; i++)
-        m->words[eos[i] / WORD_BITS] |= 1U << (eos[i] % WORD_BITS);
+    for (uint32_t i = 0; k && i < k->n; i++)
+        m->words[k->data[i] / WORD_BITS] |= 1U << (k->data[i] % WORD_BITS);
+    m->list = k;
     return m->words;
 }
 
 int32_t matcher_forced(struct matcher *m)
 {
-    const struct gmask *k = m->broken ? NULL : current_mask(m);
+    const struct gmask *k = m->failed ? NULL : current_mask(m);
     return k && k->kind == GMASK_LIST && k->n == 1 ? (int32_t)k->data[0] : -1;
 }
 
@@ -152,14 +151,25 @@ static uint32_t after(struct matcher *m, int32_t id)
     return state;
 }
 
+/* Whether the state behind token `id` could be had; *to: GSTATE_DEAD if the token is not allowed. */
+static bool step(struct matcher *m, int32_t id, uint32_t *to)
+{
+    pthread_mutex_lock(&m->g->lock);
+    *to = after(m, id);
+    bool known = *to != GSTATE_DEAD || !m->s->failed;
+    pthread_mutex_unlock(&m->g->lock);
+    return known;
+}
+
 bool matcher_accept(struct matcher *m, int32_t id)
 {
-    if (m->broken && !token_trie_is_eos(m->t, id))
+    uint32_t to;
+    if (m->failed)
         return false;
-    pthread_mutex_lock(&m->g->lock);
-    uint32_t to = m->broken ? m->s->end : after(m, id);
-    m->broken |= m->s->failed;
-    pthread_mutex_unlock(&m->g->lock);
+    if (!step(m, id, &to)) {
+        move_on(m);
+        m->failed = !step(m, id, &to);
+    }
     if (to == GSTATE_DEAD)
         return false;
     m->at = (m->at + 1) % TRAIL;
@@ -178,7 +188,7 @@ void matcher_rollback(struct matcher *m, size_t n)
 bool matcher_may_end(struct matcher *m)
 {
     pthread_mutex_lock(&m->g->lock);
-    bool may = m->broken || m->s->states[m->trail[m->at]].may_end;
+    bool may = !m->failed && m->s->states[m->trail[m->at]].may_end;
     pthread_mutex_unlock(&m->g->lock);
     return may;
 }
@@ -187,7 +197,12 @@ bool matcher_must_end(struct matcher *m)
 {
     pthread_mutex_lock(&m->g->lock);
     const struct gstate *x = &m->s->states[m->trail[m->at]];
-    bool must = m->broken || (x->may_end && !(x->live[0] | x->live[1] | x->live[2] | x->live[3]));
+    bool must = !m->failed && x->may_end && !(x->live[0] | x->live[1] | x->live[2] | x->live[3]);
     pthread_mutex_unlock(&m->g->lock);
     return must;
+}
+
+bool matcher_failed(const struct matcher *m)
+{
+    return m->failed;
 }

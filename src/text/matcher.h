@@ -28,7 +28,7 @@ static inline size_t matcher_words(size_t n)
 }
 
 /* The tokens that may come next, borrowed until the next call; NULL: every token may (nothing is constrained here), which costs nothing. At least
- * one bit is set. Words [matcher_words(tokenizer_size)]; tokens beyond it are not allowed. */
+ * one bit is set, unless the matcher failed. Words [matcher_words(tokenizer_size)]; tokens beyond it are not allowed. */
 const uint32_t *matcher_mask(struct matcher *m);
 /* The one token that may come next, or -1: more than one, or not known cheaply. */
 int32_t matcher_forced(struct matcher *m);
@@ -40,5 +40,8 @@ bool matcher_accept(struct matcher *m, int32_t id);
 void matcher_rollback(struct matcher *m, size_t n);
 bool matcher_may_end(struct matcher *m);  /* the output may end here */
 bool matcher_must_end(struct matcher *m); /* nothing but an end may come */
+/* Memory was out, or a limit of the grammar's store: what may follow is not known, so nothing is allowed any more, not even an end, which would say
+ * that the output is whole. For good. */
+bool matcher_failed(const struct matcher *m);
 
 #endif

@@ -30,6 +30,7 @@ struct matcher {
     int32_t eos;
     uint32_t mask[MASK_WORDS];
     int n_mask; /* masks that were asked for */
+    bool failed;
 };
 
 static int n_alive; /* matchers */
@@ -52,6 +53,8 @@ void matcher_free(struct matcher *m)
 
 static bool is_allowed(const struct matcher *m, int32_t id)
 {
+    if (m->failed)
+        return false;
     if (m->at == m->n || (m->v[m->at].n == 0 && id == m->eos))
         return id == m->eos;
     const struct slot *s = &m->v[m->at];
@@ -75,6 +78,8 @@ const uint32_t *matcher_mask(struct matcher *m)
 
 int32_t matcher_forced(struct matcher *m)
 {
+    if (m->failed)
+        return -1;
     if (m->at == m->n)
         return m->eos;
     return m->v[m->at].n == 1 ? m->v[m->at].ids[0] : -1;
@@ -92,6 +97,11 @@ void matcher_rollback(struct matcher *m, size_t n)
 {
     assert_true(n <= m->at);
     m->at -= n;
+}
+
+bool matcher_failed(const struct matcher *m)
+{
+    return m->failed;
 }
 
 bool matcher_may_end(struct matcher *m)
@@ -253,6 +263,24 @@ static void a_grammar_that_allows_no_token_is_an_error(void **state)
     answer_deinit(&a);
 }
 
+/* An answer whose grammar is lost on the way is no whole answer. */
+static void a_grammar_that_cannot_be_followed_is_an_error(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    const struct slot v[] = { { 1, { 65 } }, { 2, { 66, 67 } } };
+    struct answer a;
+    open_answer(&a, v, ARRAY_LEN(v), (struct answer_opts){ 0 });
+    assert_int_equal(answer_next(&a, logits), 65);
+    a.matcher->failed = true;
+    assert_int_equal(answer_next(&a, logits), -1);
+    assert_true(a.failed);
+    assert_int_equal(a.finish, ANSWER_OPEN);
+    assert_int_equal(answer_error(&a, &e), ERR_NOMEM);
+    assert_string_equal(e.msg, "no memory to follow the answer's grammar behind its 1 tokens");
+    answer_deinit(&a);
+}
+
 static void a_grammar_is_taken_over_also_where_the_answer_is_refused(void **state)
 {
     (void)state;
@@ -300,6 +328,7 @@ int main(void)
         cmocka_unit_test(forced_tokens_are_guessed_whatever_else_was),
         cmocka_unit_test(limits_hold_beside_a_grammar),
         cmocka_unit_test(a_grammar_that_allows_no_token_is_an_error),
+        cmocka_unit_test(a_grammar_that_cannot_be_followed_is_an_error),
         cmocka_unit_test(a_grammar_is_taken_over_also_where_the_answer_is_refused),
     };
     return cmocka_run_group_tests_name("answer_grammar", tests, open_all, close_all);

@@ -225,6 +225,43 @@ static void test_an_output_that_must_end_allows_the_end_alone(void **state)
     grammar_release(g);
 }
 
+/* Memory that is out does not end an output: an end would say that it is whole. */
+static void test_a_matcher_without_memory_allows_nothing(void **state)
+{
+    (void)state;
+    for (long nth = 1; nth < 40; nth++) {
+        struct err e = ERR_INIT;
+        struct grammar *g;
+        assert_int_equal(grammar_json(&g, true, &e), 0);
+        struct matcher *m = try_matcher(g);
+        int32_t brace = -1;
+        for (int32_t id = 0; id < tokenizer_size(try_tok); id++)
+            if (str_eqz(tokenizer_bytes(try_tok, id), "{"))
+                brace = id;
+        mem_fail_after(nth);
+        bool in = matcher_accept(m, brace);
+        const uint32_t *mask = matcher_mask(m);
+        bool end = mask && (mask[try_eos / 32] >> (try_eos % 32) & 1);
+        mem_fail_after(0);
+        assert_false(end);
+        assert_true(in || matcher_failed(m));
+        assert_false(matcher_may_end(m));
+        assert_false(matcher_must_end(m));
+        assert_false(matcher_accept(m, try_eos));
+        if (nth == 1)
+            assert_true(matcher_failed(m));
+        if (matcher_failed(m)) {
+            mask = matcher_mask(m);
+            for (size_t i = 0; i < matcher_words((size_t)tokenizer_size(try_tok)); i++)
+                assert_int_equal(mask[i], 0);
+            assert_int_equal(matcher_forced(m), -1);
+            assert_false(matcher_accept(m, brace));
+        }
+        matcher_free(m);
+        grammar_release(g);
+    }
+}
+
 /* A copy of the mask, all ones where there is none. */
 static uint32_t *mask_copy(struct matcher *m)
 {
@@ -383,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_masks_along_a_call),
         cmocka_unit_test(test_free_text_has_no_mask_until_a_trigger),
         cmocka_unit_test(test_an_output_that_must_end_allows_the_end_alone),
+        cmocka_unit_test(test_a_matcher_without_memory_allows_nothing),
         cmocka_unit_test(test_rolling_back_is_never_having_been_there),
         cmocka_unit_test(test_stores_that_are_full_are_left_behind),
         cmocka_unit_test(test_threads_share_a_grammar),
