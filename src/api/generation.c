@@ -109,6 +109,11 @@ static int build_prompts(struct generation *g, struct api_error *x)
         if (prompt_build(&g->prompt[i], g->s->prompts, &g->r, &o, &e))
             return fail_from(x, &e, prompt_param(g->r.dialect));
         g->n_prompt_text++;
+        if (!g->prompt[i].ids.n) {
+            api_error_set(x, API_ERR_INVALID, prompt_param(g->r.dialect), "%s: expected at least one token, found none",
+                          prompt_param(g->r.dialect));
+            return -1;
+        }
         trace_prompt(g->trace, buf_view(&g->prompt[i].text.text), &g->prompt[i].ids);
     }
     return 0;

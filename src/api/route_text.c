@@ -7,6 +7,7 @@
 #include "api/read.h"
 #include "api/routes.h"
 #include "api/service_state.h"
+#include "base/utf8.h"
 #include "format/json.h"
 
 enum { VALUES_MAX = 1000000 };
@@ -89,6 +90,19 @@ static bool parse(struct json **j, struct str body, struct api_error *x)
     return failed(x, &e, NULL);
 }
 
+/* A token may be part of a character: a list of its bytes then. */
+static void write_piece(struct buf *out, struct str bytes)
+{
+    if (utf8_valid(bytes)) {
+        json_write_str(out, bytes);
+        return;
+    }
+    buf_char(out, '[');
+    for (size_t i = 0; i < bytes.n; i++)
+        buf_printf(out, i ? ", %d" : "%d", (unsigned char)bytes.p[i]);
+    buf_char(out, ']');
+}
+
 static void write_ids(struct buf *out, const struct tokenizer *tok, const struct ids *ids, bool pieces)
 {
     for (size_t i = 0; i < ids->n; i++) {
@@ -99,7 +113,7 @@ static void write_ids(struct buf *out, const struct tokenizer *tok, const struct
             continue;
         }
         buf_printf(out, "{\"id\": %d, \"piece\": ", (int)ids->v[i]);
-        json_write_str(out, tokenizer_bytes(tok, ids->v[i]));
+        write_piece(out, tokenizer_bytes(tok, ids->v[i]));
         buf_char(out, '}');
     }
 }
@@ -120,6 +134,12 @@ static void write_tokens(struct service *s, const struct ids *ids, bool pieces, 
     buf_char(out, '}');
 }
 
+static bool read_flag(const struct json *j, const char *key, bool *out, struct api_error *x)
+{
+    struct err e = ERR_INIT;
+    return !json_opt_bool(j, key, out, &e) || failed(x, &e, key);
+}
+
 static bool tokenize_text(struct service *s, const struct json *j, struct ids *ids, struct api_error *x)
 {
     struct err e = ERR_INIT;
@@ -128,8 +148,8 @@ static bool tokenize_text(struct service *s, const struct json *j, struct ids *i
     const char *key = json_get(j, "content") ? "content" : "prompt";
     if (json_req_str(j, key, &text, &e))
         return failed(x, &e, key);
-    if (json_opt_bool(j, "parse_special", &special, &e))
-        return failed(x, &e, "parse_special");
+    if (!read_flag(j, "parse_special", &special, x))
+        return false;
     if (tokenizer_encode(s->o.tok, text, special ? TOKENIZER_ADDED_ALL : TOKENIZER_ADDED_NONE, ids, &e))
         return failed(x, &e, key);
     return true;
@@ -153,12 +173,10 @@ bool route_tokenize(struct service *s, const struct exchange_head *h, struct str
 {
     struct json *j = NULL;
     struct ids ids = { 0 };
-    struct err e = ERR_INIT;
     bool pieces = false, strs = false;
     (void)rest;
-    bool ok = parse(&j, body, x);
-    if (ok && (json_opt_bool(j, "with_pieces", &pieces, &e) || json_opt_bool(j, "return_token_strs", &strs, &e)))
-        ok = failed(x, &e, NULL);
+    bool ok =
+        parse(&j, body, x) && read_flag(j, "with_pieces", &pieces, x) && read_flag(j, "return_token_strs", &strs, x);
     if (ok)
         ok = json_get(j, "messages") ? tokenize_chat(s, h, body, &ids, x) : tokenize_text(s, j, &ids, x);
     if (ok)

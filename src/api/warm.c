@@ -87,12 +87,16 @@ static int start(struct warm *w, const struct json *body, struct api_error *x)
     struct ids ids = { 0 };
     const struct json *tools = json_get(body, "tools");
     const char *key = json_get(body, "systemPrompt") ? "systemPrompt" : "system_prompt";
-    if (json_type(body) != JSON_OBJECT)
+    if (json_type(body) != JSON_OBJECT) {
         json_expected(body, NULL, "an object", &e);
-    else if (tools && json_type(tools) != JSON_ARRAY)
+        return fail(x, &e, NULL);
+    }
+    if (tools && json_type(tools) != JSON_ARRAY) {
         json_expected(body, "tools", "an array", &e);
-    if (e.code || json_req_str(body, key, &system, &e))
-        return fail(x, &e, e.code ? key : NULL);
+        return fail(x, &e, "tools");
+    }
+    if (json_req_str(body, key, &system, &e))
+        return fail(x, &e, key);
     snprintf(w->hash, sizeof w->hash, "%016" PRIx64, (uint64_t)XXH64(system.p, system.n, 0));
     int rc = render(w->s, system, tools, &ids, &e) ? fail(x, &e, key) : submit(w, &ids, x);
     ids_deinit(&ids);

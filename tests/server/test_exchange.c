@@ -269,6 +269,20 @@ static void routes_say_what_is_public_and_what_has_a_body(void **state)
     }
 }
 
+/* What is posted there is a 400 that names the field at fault; NULL: none. */
+static void assert_refused(const char *path, const char *body, const char *param)
+{
+    struct ask_reply r = ask(world, "POST", path, body);
+    if (r.status != 400)
+        fail_msg("%s %s: %d %s", path, body, r.status, r.body.p);
+    struct json *j = ask_json(&r);
+    if (param)
+        assert_at(j, "error.param", param);
+    else
+        assert_null(ask_at(j, "error.param"));
+    json_free(j);
+}
+
 /* --- texts and counts ------------------------------------------------------------------------------------------------------------------- */
 
 static void text_becomes_tokens_and_tokens_become_the_text(void **state)
@@ -293,12 +307,30 @@ static void text_becomes_tokens_and_tokens_become_the_text(void **state)
     assert_true(ask_int(j, "count") > with);
     assert_int_equal(json_len(json_get(j, "token_strs")), json_len(json_get(j, "tokens")));
     json_free(j);
-    struct ask_reply r = ask(world, "POST", "/detokenize", "{\"tokens\": [1, 99999999]}");
-    assert_int_equal(r.status, 400);
-    buf_deinit(&r.body);
-    r = ask(world, "POST", "/tokenize", "[1]");
-    assert_int_equal(r.status, 400);
-    buf_deinit(&r.body);
+    /* A piece that is no text by itself is a list of its bytes. */
+    j = answer_of(ask(world, "POST", "/tokenize", "{\"content\": \"a\n\u4e16\", \"with_pieces\": true}"));
+    struct buf bytes = { 0 };
+    tokens = json_get(j, "tokens");
+    for (size_t i = 0; i < json_len(tokens); i++) {
+        const struct json *piece = json_get(json_at(tokens, i), "piece");
+        buf_str(&bytes, json_str(piece));
+        for (size_t k = 0; json_type(piece) == JSON_ARRAY && k < json_len(piece); k++) {
+            int64_t byte = -1;
+            assert_true(json_i64(json_at(piece, k), &byte) && byte >= 0x80 && byte <= 0xff);
+            buf_char(&bytes, (char)byte);
+        }
+    }
+    assert_true(str_eqz(buf_view(&bytes), "a\n\344\270\226"));
+    buf_deinit(&bytes);
+    json_free(j);
+    assert_refused("/detokenize", "{\"tokens\": [1, 99999999]}", "tokens");
+    assert_refused("/tokenize", "[1]", NULL);
+    assert_refused("/tokenize", "{\"content\": \"a\", \"with_pieces\": 1}", "with_pieces");
+    assert_refused("/tokenize", "{\"content\": \"a\", \"return_token_strs\": 1}", "return_token_strs");
+    assert_refused("/tokenize", "{\"content\": \"a\", \"parse_special\": 1}", "parse_special");
+    assert_refused("/tokenize", "{}", "prompt");
+    assert_refused("/v1/completions", "{\"prompt\": \"\"}", "prompt");
+    assert_refused("/v1/completions", "{\"prompt\": [\"a\", \"\"], \"max_tokens\": 0}", "prompt");
 }
 
 static void counting_gives_what_the_generation_then_counts(void **state)
@@ -1046,9 +1078,12 @@ static void a_system_prompt_can_be_computed_ahead(void **state)
     j = answer_of(ask(world, "POST", "/v1/chat/completions", body.p));
     assert_true(cached_of(j) >= n - 2);
     json_free(j);
-    struct ask_reply r = ask(world, "POST", "/cache/warm", "{\"system_prompt\": 7}");
-    assert_int_equal(r.status, 400);
-    buf_deinit(&r.body);
+    assert_refused("/cache/warm", "{\"system_prompt\": 7}", "system_prompt");
+    assert_refused("/cache/warm", "{\"systemPrompt\": \"x\", \"tools\": 7}", "tools");
+    assert_refused("/cache/warm", "[]", NULL);
+    /* A newline without its escape, as scripts send it. */
+    j = answer_of(ask(world, "POST", "/cache/warm", "{\"system_prompt\": \"a\nb\"}"));
+    json_free(j);
     buf_deinit(&system);
     buf_deinit(&body);
 }
