@@ -20,6 +20,7 @@ static const struct kind_words {
     [API_ERR_AUTH] = { 401, "invalid_request_error", "invalid_api_key", "authentication_error" },
     [API_ERR_FORBIDDEN] = { 403, "invalid_request_error", "forbidden", "permission_error" },
     [API_ERR_NOT_FOUND] = { 404, "invalid_request_error", "not_found", "not_found_error" },
+    [API_ERR_MODEL] = { 404, "invalid_request_error", "model_not_found", "not_found_error" },
     [API_ERR_METHOD] = { 405, "invalid_request_error", "method_not_allowed", "invalid_request_error" },
     [API_ERR_TYPE] = { 415, "invalid_request_error", "unsupported_media_type", "invalid_request_error" },
     [API_ERR_LENGTH] = { 411, "invalid_request_error", "length_required", "invalid_request_error" },

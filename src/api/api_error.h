@@ -15,6 +15,7 @@ enum api_error_kind {
     API_ERR_AUTH,        /* 401 */
     API_ERR_FORBIDDEN,   /* 403 */
     API_ERR_NOT_FOUND,   /* 404 */
+    API_ERR_MODEL,       /* 404: there is no such model */
     API_ERR_METHOD,      /* 405 */
     API_ERR_TYPE,        /* 415 */
     API_ERR_LENGTH,      /* 411 */

@@ -79,11 +79,8 @@ static int read_body(struct generation *g, enum api_dialect d, struct str body, 
     struct err e = ERR_INIT;
     if (read_request(&g->r, d, body, &g->s->defaults, x))
         return -1;
-    if (!service_knows_model(g->s, g->r.model)) {
-        api_error_set(x, API_ERR_NOT_FOUND, "model", "the model \"%.*s\" does not exist here",
-                      (int)MIN(g->r.model.n, 200), g->r.model.p);
+    if (!service_knows_model(g->s, g->r.model, x))
         return -1;
-    }
     if (toolset_init(&g->tools, g->r.tools, &e))
         return fail_from(x, &e, "tools");
     if ((g->r.n_image || g->r.n_document) && !atomic_exchange(&g->s->image_logged, true))

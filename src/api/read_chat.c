@@ -154,13 +154,7 @@ static int read_limits(struct reader *rd)
     struct api_request *r = rd->r;
     const struct json *body = r->body;
     int64_t n = 1, top = 0;
-    /* -1 is how some clients ask for no limit. */
-    const struct json *old = json_get(body, "max_tokens");
-    int64_t unlimited = 0;
-    if (old && json_i64(old, &unlimited) && unlimited == -1)
-        old = NULL;
-    if ((old && read_count(rd, body, "", "max_tokens", 1, &r->max_tokens)) ||
-        read_count(rd, body, "", "max_completion_tokens", 1, &r->max_tokens) ||
+    if (read_max(rd, "max_tokens", 1) || read_max(rd, "max_completion_tokens", 1) ||
         read_int(rd, body, "", "n", 1, rd->def->max_n, &n) || read_bool(rd, body, "", "logprobs", &r->logprobs) ||
         read_int(rd, body, "", "top_logprobs", 0, SAMPLER_TOP_MAX, &top) || read_stops(rd, "stop"))
         return -1;

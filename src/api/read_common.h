@@ -106,6 +106,9 @@ int read_format_extensions(struct reader *rd);
 int read_shared_fields(struct reader *rd);
 int read_stream_options(struct reader *rd);
 int read_stops(struct reader *rd, const char *key);
+/* The largest number of tokens of an answer, `min` or more; -1, as some clients send it, is no limit. */
+int read_max(struct reader *rd, const char *key, int64_t min);
+bool read_is_unlimited(const struct json *v);
 
 /* --- tools (read_tool.c) --- */
 

@@ -71,11 +71,9 @@ int read_completions(struct reader *rd)
 {
     struct api_request *r = rd->r;
     const struct json *body = r->body, *format = NULL;
-    int64_t n = 1, top = -1, unlimited;
+    int64_t n = 1, top = -1;
     const struct json *max = json_get(body, "max_tokens");
-    bool no_limit = max && json_i64(max, &unlimited) && unlimited == -1;
-    if (read_shared_fields(rd) || read_stream_options(rd) ||
-        (!no_limit && read_count(rd, body, "", "max_tokens", 0, &r->max_tokens)) ||
+    if (read_shared_fields(rd) || read_stream_options(rd) || read_max(rd, "max_tokens", 0) ||
         read_int(rd, body, "", "n", 1, rd->def->max_n, &n) ||
         read_int(rd, body, "", "logprobs", 0, SAMPLER_TOP_MAX, &top) || read_bool(rd, body, "", "echo", &r->echo) ||
         read_bool(rd, body, "", "parse_special", &r->added_tokens) || read_stops(rd, "stop") ||
@@ -84,7 +82,7 @@ int read_completions(struct reader *rd)
     r->n = (int)n;
     r->logprobs = top >= 0;
     r->top_logprobs = (int)MAX(top, 0);
-    r->prompt_only = max && !no_limit && r->max_tokens == 0;
+    r->prompt_only = max && !read_is_unlimited(max) && r->max_tokens == 0;
     if (read_suffix(rd))
         return -1;
     return read_prompts(rd);

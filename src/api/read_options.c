@@ -92,6 +92,18 @@ int read_shared_fields(struct reader *rd)
     return 0;
 }
 
+bool read_is_unlimited(const struct json *v)
+{
+    int64_t n;
+    return json_i64(v, &n) && n == -1;
+}
+
+int read_max(struct reader *rd, const char *key, int64_t min)
+{
+    const struct json *v = json_get(rd->r->body, key);
+    return v && read_is_unlimited(v) ? 0 : read_count(rd, rd->r->body, "", key, min, &rd->r->max_tokens);
+}
+
 int read_stream_options(struct reader *rd)
 {
     const struct json *options = NULL;

@@ -140,8 +140,9 @@ static int item_unknown(struct reader *rd, const struct json *item, const char *
     char path[READ_PATH_BYTES];
     struct buf text = { .limit = rd->text.limit };
     int rc = 0;
-    if (json_get(item, "content"))
-        rc = read_content(rd, json_get(item, "content"), read_path(path, "%s.content", at), "\n", &text);
+    const struct json *content = json_get(item, "content");
+    if (json_type(content) == JSON_STRING || json_type(content) == JSON_ARRAY)
+        rc = read_content(rd, content, read_path(path, "%s.content", at), "\n", &text);
     else
         json_write(&text, item);
     if (rc == 0)
@@ -311,6 +312,18 @@ static int read_reasoning(struct reader *rd)
     return 0;
 }
 
+/* Whether the list `include` names it; what else stands there is not this server's to give. */
+static bool includes(const struct json *body, const char *what)
+{
+    const struct json *list = json_get(body, "include");
+    if (json_type(list) != JSON_ARRAY)
+        return false;
+    for (size_t i = 0; i < json_len(list); i++)
+        if (json_type(json_at(list, i)) == JSON_STRING && str_eqz(json_str(json_at(list, i)), what))
+            return true;
+    return false;
+}
+
 int read_responses(struct reader *rd)
 {
     struct api_request *r = rd->r;
@@ -323,6 +336,6 @@ int read_responses(struct reader *rd)
         read_text(rd) || read_reasoning(rd) || read_all_tools(rd) || read_tool_choice(rd))
         return -1;
     r->top_logprobs = (int)top;
-    r->logprobs = top > 0;
+    r->logprobs = top > 0 || includes(r->body, "message.output_text.logprobs");
     return read_input(rd);
 }

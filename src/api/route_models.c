@@ -84,7 +84,7 @@ static bool is_anthropic(const struct exchange_head *h)
 
 static bool not_found(struct str name, struct api_error *x)
 {
-    api_error_set(x, API_ERR_NOT_FOUND, "model", "there is no model \"%.*s\" here; GET /v1/models lists what there is",
+    api_error_set(x, API_ERR_MODEL, "model", "there is no model \"%.*s\" here; GET /v1/models lists what there is",
                   (int)MIN(name.n, 200), name.p);
     return false;
 }

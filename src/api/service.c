@@ -131,7 +131,7 @@ bool service_refuses(const struct service *s, struct api_error *x)
     return true;
 }
 
-bool service_knows_model(const struct service *s, struct str name)
+bool service_knows_model(const struct service *s, struct str name, struct api_error *x)
 {
     if (!s->o.strict_model || !name.n || str_eq(name, s->o.model_name))
         return true;
@@ -139,5 +139,6 @@ bool service_knows_model(const struct service *s, struct str name)
         if (str_eq(name, s->o.aliases[i]))
             return true;
     }
+    api_error_set(x, API_ERR_MODEL, "model", "the model \"%.*s\" does not exist here", (int)MIN(name.n, 200), name.p);
     return false;
 }

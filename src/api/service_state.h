@@ -52,7 +52,7 @@ struct service {
 void service_busy(const struct service *s, struct api_error *x, const char *what);
 /* Whether nothing new begins because a drain does; *x says so. */
 bool service_refuses(const struct service *s, struct api_error *x);
-/* Whether a request's model name means the model: any does, unless the service is strict. */
-bool service_knows_model(const struct service *s, struct str name);
+/* Whether a request's model name means the model: any does, unless the service is strict. False: *x says so. */
+bool service_knows_model(const struct service *s, struct str name, struct api_error *x);
 
 #endif

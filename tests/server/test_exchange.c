@@ -888,6 +888,21 @@ static void only_known_models_are_served_where_that_is_asked(void **state)
     assert_int_equal(r.status, 404);
     struct json *j = ask_json(&r);
     assert_at(j, "error.param", "model");
+    assert_at(j, "error.code", "model_not_found");
+    json_free(j);
+    static const char *const counts[] = { "/v1/messages/count_tokens", "/apply-template", "/tokenize" };
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        r = ask(world, "POST", counts[i], "{\"model\": \"gpt-5\", \"messages\": [{\"role\": \"user\"}]}");
+        assert_int_equal(r.status, 404);
+        buf_deinit(&r.body);
+    }
+    r = ask(world, "POST", "/v1/responses/input_tokens", "{\"model\": \"gpt-5\", \"input\": \"x\"}");
+    assert_int_equal(r.status, 404);
+    buf_deinit(&r.body);
+    r = ask(world, "GET", "/v1/models/gpt-5", "");
+    assert_int_equal(r.status, 404);
+    j = ask_json(&r);
+    assert_at(j, "error.code", "model_not_found");
     json_free(j);
     j = answer_of(put(API_CHAT, SUM, ", \"model\": \"claude-local\", \"max_tokens\": 2"));
     json_free(j);

@@ -27,10 +27,10 @@ static void every_kind_has_its_status(void **state)
         enum api_error_kind kind;
         int status;
     } cases[] = {
-        { API_ERR_INVALID, 400 },     { API_ERR_CONTEXT, 400 }, { API_ERR_AUTH, 401 },     { API_ERR_FORBIDDEN, 403 },
-        { API_ERR_NOT_FOUND, 404 },   { API_ERR_METHOD, 405 },  { API_ERR_TYPE, 415 },     { API_ERR_LENGTH, 411 },
-        { API_ERR_TOO_LARGE, 413 },   { API_ERR_BUSY, 429 },    { API_ERR_INTERNAL, 500 }, { API_ERR_UNSUPPORTED, 501 },
-        { API_ERR_UNAVAILABLE, 503 },
+        { API_ERR_INVALID, 400 },     { API_ERR_CONTEXT, 400 },     { API_ERR_AUTH, 401 },   { API_ERR_FORBIDDEN, 403 },
+        { API_ERR_NOT_FOUND, 404 },   { API_ERR_MODEL, 404 },       { API_ERR_METHOD, 405 }, { API_ERR_TYPE, 415 },
+        { API_ERR_LENGTH, 411 },      { API_ERR_TOO_LARGE, 413 },   { API_ERR_BUSY, 429 },   { API_ERR_INTERNAL, 500 },
+        { API_ERR_UNSUPPORTED, 501 }, { API_ERR_UNAVAILABLE, 503 },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
