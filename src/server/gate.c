@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/head.h"
 #include "server/plain.h"
 
 /* After a refusal the client's bytes are still taken for a second: a socket closed with unread bytes resets the connection, and the
@@ -96,9 +97,14 @@ static void refuse(struct guest *t, int status, const char *message)
     t->until_ns = clock_ns() + (int64_t)LINGER_MS * 1000000;
 }
 
-/* The head is complete: from here on the library has the connection. */
-static void hand_over(struct gate *g, struct guest *t)
+/* The head is complete: if nothing is wrong with it, from here on the library has the connection. */
+static void hand_over(struct gate *g, struct guest *t, struct str head)
 {
+    const struct head_fault *fault = head_check(head);
+    if (fault) {
+        refuse(t, fault->status, fault->message);
+        return;
+    }
     if (peers_len(g->o.peers) >= g->o.max_peers) {
         refuse(t, 503, "too many connections");
         return;
@@ -134,15 +140,17 @@ static void look(struct gate *g, struct guest *t)
     if (n < 0)
         return;
     g->head[n] = 0;
-    char c = g->head[0];
-    const char *line = memchr(g->head, '\n', (size_t)n);
-    size_t n_line = line ? (size_t)(line - g->head) : (size_t)n;
-    if (!((c >= 'A' && c <= 'Z') || c == '\r' || c == '\n'))
+    /* Empty lines may stand before a request. */
+    size_t blank = strspn(g->head, "\r\n");
+    struct str head = str_sub((struct str){ g->head, (size_t)n }, blank, (size_t)n);
+    const char *line = head.n ? memchr(head.p, '\n', head.n) : NULL;
+    size_t n_line = line ? (size_t)(line - head.p) : head.n;
+    if (head.n && !(head.p[0] >= 'A' && head.p[0] <= 'Z'))
         refuse(t, 400, "this port speaks HTTP without TLS");
     else if (n_line > g->o.max_line)
         refuse(t, 414, "the first line of the request is too long");
-    else if (memmem(g->head, (size_t)n, "\r\n\r\n", 4) || memmem(g->head, (size_t)n, "\n\n", 2))
-        hand_over(g, t);
+    else if (head.n && (memmem(head.p, head.n, "\r\n\r\n", 4) || memmem(head.p, head.n, "\n\n", 2)))
+        hand_over(g, t, head);
     else if ((size_t)n >= g->o.max_head)
         refuse(t, 431, "the head of the request is too large");
 }

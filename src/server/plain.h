@@ -5,7 +5,7 @@
 
 /* The connection ends with it. */
 struct plain {
-    int status;          /* 400, 408, 414, 431, 503 */
+    int status;          /* 400, 408, 414, 431, 503, 505 */
     const char *message; /* without characters that JSON escapes */
 };
 

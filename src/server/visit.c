@@ -3,6 +3,7 @@
 #include "server/visit.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "base/base.h"
@@ -113,6 +114,33 @@ static enum MHD_Result answer(struct visit *v)
     return respond_exchange(v);
 }
 
+struct repeats {
+    const char *name;
+    int n;
+};
+
+static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct repeats *r = cls;
+    (void)kind;
+    (void)value;
+    r->n += strcasecmp(name, r->name) == 0;
+    return MHD_YES;
+}
+
+/* A field that says where a request ends or whom it is for, twice: a proxy before this server may have believed the other one. NULL: none. */
+static const char *said_twice(struct visit *v)
+{
+    static const char *const once[] = { "Host", "Content-Length", "Transfer-Encoding" };
+    for (size_t i = 0; i < ARRAY_LEN(once); i++) {
+        struct repeats r = { .name = once[i] };
+        MHD_get_connection_values(v->mhd, MHD_HEADER_KIND, count_header, &r);
+        if (r.n > 1)
+            return once[i];
+    }
+    return NULL;
+}
+
 /* The head is there, nothing of the body is. */
 static void examine(struct visit *v, const char *method)
 {
@@ -127,7 +155,12 @@ static void examine(struct visit *v, const char *method)
                                       .request_id = str_from(v->id),
                                       .received_ns = clock_ns() };
     exchange_route(&v->route, &v->head);
-    if (admit_body(&v->said, &v->head, &e)) {
+    const char *twice = said_twice(v);
+    if (twice) {
+        api_error_set(x, API_ERR_INVALID, NULL, "%s: found more than once", twice);
+        refuse(v, x);
+        v->endless = true;
+    } else if (admit_body(&v->said, &v->head, &e)) {
         api_error_set(x, API_ERR_INVALID, NULL, "%s", e.msg);
         refuse(v, x);
         v->endless = true;

@@ -433,6 +433,59 @@ static void heads_that_are_wrong_are_refused_each_with_its_status(void **state)
     stop(&f);
 }
 
+/* One status line, and a body in JSON, also where the library would not have read the head. */
+static void heads_that_are_no_http_are_told_so_in_json(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buf b = { 0 };
+    static const struct {
+        int status;
+        const char *says, *request;
+    } rows[] = {
+        { 400, "Content-Length: expected a number", "POST /x HTTP/1.1\r\n" JSON "Content-Length: -1\r\n\r\n{}" },
+        { 400, "Content-Length: expected a number", "POST /x HTTP/1.1\r\n" JSON "content-length: +2\r\n\r\n{}" },
+        { 400, "Content-Length: expected a number", "POST /x HTTP/1.1\r\n" JSON "Content-Length: 2, 2\r\n\r\n{}" },
+        { 400, "Content-Length: found more than once",
+          "POST /x HTTP/1.1\r\n" JSON "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}" },
+        { 400, "Host: found more than once", "GET /x HTTP/1.1\r\nHost: evil.example\r\n" END },
+        { 400, "has to name its Host", "GET /x HTTP/1.1\r\nConnection: close\r\n\r\n" },
+        { 400, "NAME: VALUE", "GET /x HTTP/1.1\r\nHost : localhost\r\n\r\n" },
+        { 400, "NAME: VALUE", "GET /x HTTP/1.1\r\nnothing\r\n" END },
+        { 400, "METHOD PATH", "GET /a b HTTP/1.1\r\n" END },
+        { 400, "METHOD PATH", "GET /x\r\n" END },
+        { 505, "speaks HTTP/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
+    };
+    static const char *const good[] = {
+        "GET /x HTTP/1.0\r\n\r\n",
+        "\r\n\r\nGET /x HTTP/1.1\r\n" END,
+        "GET /x HTTP/1.1\nHost: localhost\nConnection: close\n\n",
+        "GET /x HTTP/1.1\r\nX-Long: a\r\n b\r\n" END,
+        "POST /x HTTP/1.1\r\n" JSON "Content-Length:  2\r\n\r\n{}",
+    };
+    start(&f, (struct server_opts){ 0 });
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int got = ask(&f, rows[i].request, &b);
+        const char *body = b.n ? strstr(b.p, "\r\n\r\n") : NULL;
+        if (got != rows[i].status || !body || !strstr(body, rows[i].says) || strstr(body, "HTTP/1.1 4"))
+            fail_msg("row %zu: %s", i, b.n ? b.p : "nothing");
+        assert_non_null(strstr(b.p, "Content-Type: application/json"));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        if (ask(&f, good[i], &b) != 200)
+            fail_msg("good row %zu: %s", i, b.n ? b.p : "nothing");
+    /* An empty line is no head: the rest of it may come later. */
+    int fd = dial(&f);
+    say(fd, "\r\n\r\nGET /x HT");
+    nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+    say(fd, "TP/1.1\r\n" END);
+    hear(fd, &b, NULL);
+    assert_int_equal(status_of(&b), 200);
+    close(fd);
+    buf_deinit(&b);
+    stop(&f);
+}
+
 static void a_key_opens_and_nothing_else_does(void **state)
 {
     (void)state;
@@ -823,6 +876,7 @@ int main(void)
         cmocka_unit_test(bodies_of_a_length_and_in_chunks_are_read),
         cmocka_unit_test(a_client_that_waits_for_continue_gets_it),
         cmocka_unit_test(heads_that_are_wrong_are_refused_each_with_its_status),
+        cmocka_unit_test(heads_that_are_no_http_are_told_so_in_json),
         cmocka_unit_test(a_key_opens_and_nothing_else_does),
         cmocka_unit_test(pages_call_only_from_listed_origins),
         cmocka_unit_test(a_connection_serves_many_requests),
