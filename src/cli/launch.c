@@ -146,6 +146,8 @@ static void plan_qwen(struct launch_plan *p, const struct launch_server *s)
     buf_printf(&p->text, "%s/v1", s->url);
     end(p);
     env(p, "OPENAI_MODEL", s->model);
+    /* Without it an answer that reaches its limit is asked for again with 64,000 tokens. */
+    env_size(p, "QWEN_CODE_MAX_OUTPUT_TOKENS", output_tokens(s));
     arg(p, "qwen");
     arg(p, "--auth-type");
     arg(p, "openai");

@@ -80,6 +80,17 @@ static void codex_compacts_before_the_context_is_full(void **state)
     launch_plan_deinit(&p);
 }
 
+static void qwen_is_told_address_model_and_output(void **state)
+{
+    (void)state;
+    struct launch_plan p;
+    plan(&p, "qwen");
+    assert_string_equal(env_of(&p, "OPENAI_BASE_URL"), "http://127.0.0.1:8082/v1");
+    assert_string_equal(env_of(&p, "OPENAI_MODEL"), server.model);
+    assert_string_equal(env_of(&p, "QWEN_CODE_MAX_OUTPUT_TOKENS"), "8192");
+    launch_plan_deinit(&p);
+}
+
 /* What is printed is run by a real shell: words arrive whole, whatever is in them. */
 static void a_shell_reads_the_printed_plan_back(void **state)
 {
@@ -155,6 +166,7 @@ int main(void)
         cmocka_unit_test(claude_is_told_address_model_and_context),
         cmocka_unit_test(opencode_gets_a_configuration_that_parses),
         cmocka_unit_test(codex_compacts_before_the_context_is_full),
+        cmocka_unit_test(qwen_is_told_address_model_and_output),
         cmocka_unit_test(a_shell_reads_the_printed_plan_back),
         cmocka_unit_test(anyclaude_gets_a_file_that_parses),
         cmocka_unit_test(an_unknown_agent_is_refused_with_the_known_names),
