@@ -280,8 +280,11 @@ static void echo(struct generation *g, struct buf *out)
         choice_echo(&g->choice[i], NULL, out);
 }
 
+/* Once for each prompt, whatever the number of its choices. */
 static void log_miss(const struct generation *g, const struct choice *c, const struct engine_event *queued)
 {
+    if (c->o.index % g->r.n)
+        return;
     const struct prompt *p = &g->prompt[(size_t)c->o.index / (size_t)g->r.n];
     miss_log(g->request_id, g->s->o.tok, &p->ids, &queued->figures);
 }
@@ -345,6 +348,15 @@ static void free_all(struct generation *g)
     mem_free(g);
 }
 
+/* What exchange.c answers in place of the generation. */
+static void trace_refusal(const struct generation *g, const struct api_error *x)
+{
+    struct buf body = { 0 };
+    api_error_body(&body, x, g->r.dialect, g->request_id);
+    trace_answer(g->trace, buf_view(&body));
+    buf_deinit(&body);
+}
+
 int generation_open(struct generation **out, struct service *s, const struct exchange_head *h, enum api_dialect d,
                     struct str body, struct api_error *x)
 {
@@ -360,6 +372,7 @@ int generation_open(struct generation **out, struct service *s, const struct exc
     atomic_fetch_add(&s->n_running, 1);
     g->running = true;
     if (open_all(g, h, d, body, x)) {
+        trace_refusal(g, x);
         free_all(g);
         return -1;
     }
@@ -492,10 +505,12 @@ static enum generation_state on_failure(struct generation *g, const struct err *
     if (g->r.stream && may_pass(e))
         return GENERATION_CUT;
     api_error_from(x, e, NULL);
-    if (e->code == ERR_CANCELLED)
+    if (e->code == ERR_CANCELLED && !service_refuses(g->s, x))
         x->kind = API_ERR_UNAVAILABLE;
-    if (!g->r.stream)
+    if (!g->r.stream) {
+        trace_refusal(g, x);
         return GENERATION_FAILED;
+    }
     writer_error(g->writer, x, out);
     return GENERATION_END;
 }

@@ -974,7 +974,8 @@ static void where_a_prompt_leaves_what_is_known_is_told_in_the_log(void **state)
     for (int i = 0; i < 3; i++) {
         char question[100];
         snprintf(question, sizeof question, "The parrot of my neighbour is %s. Say its colour.", colours[i]);
-        struct ask_reply r = put(API_CHAT, question, ", \"max_tokens\": 4, \"stream\": %s", i == 2 ? "true" : "false");
+        struct ask_reply r =
+            put(API_CHAT, question, ", \"max_tokens\": 4, \"n\": 2, \"stream\": %s", i == 2 ? "true" : "false");
         buf_deinit(&r.body);
     }
     log_set_output(STDERR_FILENO, false);
@@ -984,8 +985,11 @@ static void where_a_prompt_leaves_what_is_known_is_told_in_the_log(void **state)
     for (int i = 1; i < 3; i++) { /* one object, and a stream */
         char first[32];
         snprintf(first, sizeof first, "neighbour is\" + \" %s", colours[i]);
-        if (!strstr(text.p, first))
+        const char *at = strstr(text.p, first);
+        if (!at)
             fail_msg("no %s in %s", first, text.p);
+        if (strstr(at + 1, first))
+            fail_msg("%s more than once in %s", first, text.p);
     }
     buf_deinit(&text);
 }
@@ -1171,6 +1175,9 @@ static void a_drain_refuses_what_is_new_and_cuts_what_does_not_end(void **state)
     r = put(API_CHAT, SUM, ", \"max_tokens\": 2");
     assert_int_equal(r.status, 503);
     buf_deinit(&r.body);
+    r = ask(world, "POST", "/cache/warm", "{\"system_prompt\": \"a\"}");
+    assert_int_equal(r.status, 503);
+    buf_deinit(&r.body);
     r = ask(world, "GET", "/health", "");
     assert_int_equal(r.status, 200);
     buf_deinit(&r.body);
@@ -1185,6 +1192,7 @@ static void a_drain_refuses_what_is_new_and_cuts_what_does_not_end(void **state)
     ask_finish(object, &r);
     assert_int_equal(r.end, EXCHANGE_END);
     assert_int_equal(r.status, 503);
+    assert_string_equal(ask_reply_header(&r, "Retry-After"), "5");
     buf_deinit(&r.body);
     buf_deinit(&out);
     close_own();
@@ -1265,6 +1273,20 @@ static void a_trace_holds_the_request_and_what_the_model_saw_and_said(void **sta
         buf_deinit(&b);
         unlink(path);
     }
+    /* A refusal is an answer, too. */
+    struct ask_reply refused = ask(world, "POST", "/v1/messages", "{\"messages\": [], \"max_tokens\": 0}");
+    assert_int_equal(refused.status, 400);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        struct buf b = { 0 };
+        snprintf(path, sizeof path, "%s/%s", of, files[i]);
+        if (strcmp(files[i], "answer.txt") == 0) {
+            assert_int_equal(file_read(&b, path, &e), 0);
+            assert_string_equal(b.p, refused.body.p);
+        }
+        buf_deinit(&b);
+        unlink(path);
+    }
+    buf_deinit(&refused.body);
     rmdir(of);
     rmdir(inside);
     rmdir(dir);
