@@ -41,7 +41,11 @@ CFLAGS := -std=c11 $(OPT) -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissin
           $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) $(if $(STATIC),-static)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-LDLIBS := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+# Linked whole, the HTTP library comes without its TLS (src/server/static/no_tls.c); Debian's static yajl has another name.
+ifneq ($(STATIC),)
+LDLIBS := -lmicrohttpd $(patsubst -lyajl,-lyajl_s,$(shell $(PKG_CONFIG) --static --libs $(filter-out libmicrohttpd,$(PACKAGES)))) -lm -pthread
+endif
 
 # Only files named for an instruction set are compiled for it, so that none of its instructions leaks elsewhere.
 %_avx2.o: ISA := -O3 -mavx2 -mfma -mf16c
@@ -60,7 +64,7 @@ TESTS = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$(1)/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
 
 .PHONY: all install deps deps-aarch64 demo test test-full test-unit test-kernel test-model test-cli test-server test-asan test-tsan test-stress test-load \
-        test-aarch64 test-agents bench fuzz lint format compdb check clean help objects tests
+        test-aarch64 test-static test-agents bench fuzz lint format compdb check clean help objects tests
 .SECONDARY:
 
 all: $(B)/octet $(if $(filter release,$(MODE)),octet)
@@ -83,7 +87,7 @@ $(LIB): $(filter-out $(B)/src/cli/main.o,$(OBJ))
 	@rm -f $@
 	$(call say,AR,$@) $(AR) rcs $@ $^
 
-$(B)/octet: $(B)/src/cli/main.o $(LIB)
+$(B)/octet: $(B)/src/cli/main.o $(if $(STATIC),$(B)/src/server/static/no_tls.o) $(LIB)
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 # An archive, so that a test links only what it uses of it and may bring its own version of the rest.
@@ -152,6 +156,11 @@ test-tsan: ## what uses threads under TSan
 test-aarch64: ## unit, kernel and model tests of the aarch64 build, emulated
 	@$(MAKE) $(PARALLEL) --no-print-directory CROSS=aarch64 test-emulated
 
+test-static: ## the program linked whole: it needs no library, runs and serves
+	@$(MAKE) $(PARALLEL) --no-print-directory STATIC=1 all
+	@! readelf -d build/static/octet | grep NEEDED
+	@OCTET=build/static/octet $(RUNTESTS) -t 1200 tests/cli/test_run.sh tests/server/test_http.sh
+
 test-stress: ## eight threads at the engine for STRESS_SECONDS (60), under ASan and UBSan, then under TSan
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=address,undefined OPT=-O2 stress
 	@$(MAKE) $(PARALLEL) --no-print-directory SAN=thread OPT=-O2 stress
@@ -201,7 +210,7 @@ test-suite: ## fetch the JSON Schema Test Suite and a validator for the tests of
 
 # --- checks ------------------------------------------------------------------------------------------------------------------
 HEADERS := $(wildcard src/*/*.h src/kernel/*/*.h)
-FORMATTED := $(wildcard src/*/*.[ch] src/kernel/*/*.[ch] tests/*/*.[ch] bench/*.[ch])
+FORMATTED := $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch] bench/*.[ch])
 TIDY := $(addprefix tidy-,$(SRC))
 
 lint: lint-format lint-links lint-layers lint-headers lint-tidy ## format, links, layers, cycles, headers alone, clang-tidy
@@ -236,6 +245,7 @@ format: ## clang-format every source
 check: ## what continuous integration runs
 	@$(MAKE) $(PARALLEL) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-static
 
 compdb: ## compile_commands.json for editors
 	@for f in $(SRC); do printf '{"directory":"%s","file":"%s","command":"%s"},\n' "$(CURDIR)" $$f \

@@ -52,7 +52,7 @@ int read_request(struct api_request *r, enum api_dialect d, struct str body, con
     if (rc == 0)
         rc = read_dialect(&rd);
     if (rc == 0)
-        rc = read_finish(&rd);
+        rc = reader_finish(&rd);
     reader_deinit(&rd);
     return rc;
 }

@@ -152,6 +152,6 @@ void read_turn_close(struct reader *rd);
 /* The result of a call. `text` is appended to rd->result_text by the caller, from offset `from` on. */
 void read_result(struct reader *rd, struct str id, struct str name, size_t from);
 /* All messages and tools are there: makes r->made and what borrows from it. */
-int read_finish(struct reader *rd);
+int reader_finish(struct reader *rd);
 
 #endif

@@ -155,7 +155,7 @@ int read_named_tool(struct reader *rd, struct str name, const char *at)
     }
     rd->tool[i].wanted = true;
     rd->r->tool_choice = API_TOOLS_NAMED;
-    rd->r->tool_named = (int)i; /* of the declared ones; read_finish makes it an index of the callable ones */
+    rd->r->tool_named = (int)i; /* of the declared ones; reader_finish makes it an index of the callable ones */
     return 0;
 }
 

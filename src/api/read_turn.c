@@ -223,7 +223,7 @@ static int make(struct reader *rd)
     return rc;
 }
 
-int read_finish(struct reader *rd)
+int reader_finish(struct reader *rd)
 {
     struct api_request *r = rd->r;
     read_turn_close(rd);
