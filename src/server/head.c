@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <strings.h>
 
+/* The HTTP library keeps a record of each field, in the memory meant for the head. */
+enum { FIELDS_MAX = 500 };
+
+static const struct head_fault too_many = { 431, "the head of the request has too many lines" };
 static const struct head_fault no_request = { 400, "the first line is not METHOD PATH HTTP/1.1" };
 static const struct head_fault bad_version = { 505, "this server speaks HTTP/1.1" };
 static const struct head_fault no_colon = { 400, "a line of the head is not NAME: VALUE" };
@@ -72,10 +76,11 @@ const struct head_fault *head_check(struct str head)
 {
     struct str line;
     bool needs_host = false;
+    int n = 0;
     if (!next_line(&head, &line))
         return &no_request;
     const struct head_fault *fault = check_first(line, &needs_host);
     while (!fault && next_line(&head, &line))
-        fault = check_field(line, &needs_host);
+        fault = n++ < FIELDS_MAX ? check_field(line, &needs_host) : &too_many;
     return fault ? fault : needs_host ? &no_host : NULL;
 }

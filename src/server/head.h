@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 struct head_fault {
-    int status; /* 400 or 505 */
+    int status; /* 400, 431 or 505 */
     const char *message;
 };
 

@@ -682,6 +682,15 @@ static void long_lines_and_large_heads_are_refused(void **state)
         buf_printf(&r, "X-%d: %040d\r\n", i, i);
     buf_z(&r, END);
     assert_int_equal(ask(&f, r.p, &b), 431);
+    for (int n = 490; n < 4000; n = n < 495 ? n + 1 : n * 2) {
+        buf_reset(&r);
+        buf_z(&r, "GET /x HTTP/1.1\r\n");
+        for (int i = 0; i < n; i++)
+            buf_z(&r, "X: a\r\n");
+        buf_z(&r, END);
+        assert_int_equal(ask(&f, r.p, &b), n <= 495 ? 200 : 431);
+        assert_non_null(strstr(b.p, "application/json"));
+    }
     buf_reset(&r);
     buf_z(&r, "GET /x HTTP/1.1\r\n");
     for (int i = 0; i < 100; i++)
