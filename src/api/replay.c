@@ -251,6 +251,12 @@ static void forget(struct replay *r, struct entry *x)
     mem_free(x);
 }
 
+static void forget_all(struct replay *r)
+{
+    while (r->oldest)
+        forget(r, r->oldest);
+}
+
 static void insert(struct replay *r, struct entry *x)
 {
     struct entry **id = &r->by_id[x->id_hash % BUCKETS], **content = &r->by_content[x->content_hash % BUCKETS];
@@ -461,11 +467,7 @@ void replay_close(struct replay *r)
 {
     if (!r)
         return;
-    while (r->oldest) {
-        struct entry *x = r->oldest;
-        r->oldest = x->newer;
-        mem_free(x);
-    }
+    forget_all(r);
     if (r->fd >= 0)
         (void)close(r->fd);
     (void)pthread_mutex_destroy(&r->mu);
@@ -558,6 +560,15 @@ bool replay_find(struct replay *r, struct str key_id, const struct json *message
     (void)pthread_mutex_unlock(&r->mu);
     buf_deinit(&content);
     return x != NULL;
+}
+
+void replay_clear(struct replay *r)
+{
+    (void)pthread_mutex_lock(&r->mu);
+    forget_all(r);
+    if (r->path)
+        rewrite(r);
+    (void)pthread_mutex_unlock(&r->mu);
 }
 
 void replay_stats(struct replay *r, struct replay_stats *out)

@@ -56,6 +56,9 @@ void replay_add(struct replay *r, struct str key_id, const struct replay_turn *t
  * same calls. */
 bool replay_find(struct replay *r, struct str key_id, const struct json *message, struct ids *out);
 
+/* Forgets all, the file too. */
+void replay_clear(struct replay *r);
+
 struct replay_stats {
     size_t turns, bytes;
 };

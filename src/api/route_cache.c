@@ -37,6 +37,7 @@ bool route_cache_clear(struct service *s, const struct exchange_head *h, struct 
 {
     (void)h, (void)rest, (void)body, (void)x;
     engine_clear_cache(s->o.engine);
+    replay_clear(s->replay);
     pthread_mutex_lock(&s->mu);
     s->warm = (struct service_warm){ 0 };
     pthread_mutex_unlock(&s->mu);

@@ -1071,6 +1071,7 @@ static void a_system_prompt_can_be_computed_ahead(void **state)
     json_free(j);
     j = answer_of(ask(world, "GET", "/cache", ""));
     assert_int_equal(ask_int(j, "tokens"), 0);
+    assert_int_equal(ask_int(j, "answers.count"), 0);
     assert_false(json_bool(ask_at(j, "warmed")));
     json_free(j);
     buf_printf(&body, "{\"system_prompt\": \"%s\"}", system.p);

@@ -247,6 +247,27 @@ static void answers_outlive_a_restart_for_the_same_checkpoint_alone(void **state
 }
 
 /* Every byte of the log is changed once: never a crash, never a wrong answer, and the record of the other answer is still found. */
+static void what_is_cleared_is_gone_from_the_file_too(void **state)
+{
+    (void)state;
+    char dir[64];
+    struct replay_stats s;
+    make_dir(dir);
+    struct replay *r = open_with(dir, "m", 0);
+    add_text(r, "k", "secret", "", 1);
+    replay_clear(r);
+    replay_stats(r, &s);
+    assert_true(s.turns == 0 && s.bytes == 0);
+    assert_int_equal(look(r, "k", "{\"role\": \"assistant\", \"content\": \"secret\"}"), -1);
+    add_text(r, "k", "later", "", 5);
+    replay_close(r);
+    r = open_with(dir, "m", 0);
+    assert_int_equal(look(r, "k", "{\"role\": \"assistant\", \"content\": \"secret\"}"), -1);
+    assert_int_equal(look(r, "k", "{\"role\": \"assistant\", \"content\": \"later\"}"), 5);
+    replay_close(r);
+    remove_dir(dir);
+}
+
 static void what_is_damaged_on_disk_is_left_out(void **state)
 {
     char dir[64];
@@ -336,6 +357,7 @@ int main(void)
         cmocka_unit_test(arguments_that_are_no_object_are_not_remembered),
         cmocka_unit_test(the_answer_not_used_for_longest_goes_first),
         cmocka_unit_test(answers_outlive_a_restart_for_the_same_checkpoint_alone),
+        cmocka_unit_test(what_is_cleared_is_gone_from_the_file_too),
         cmocka_unit_test(what_is_damaged_on_disk_is_left_out),
         cmocka_unit_test(the_file_stays_within_its_bound),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_an_error),
