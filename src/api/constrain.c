@@ -164,6 +164,7 @@ static struct grammar_tools_opts tools_opts(const struct constrain_ask *a)
         .only = calls && r->tool_choice == API_TOOLS_NAMED ? r->tool_named : -1,
         .parallel = r->parallel_calls,
         .schema = r->format == API_FORMAT_SCHEMA ? r->format_schema : NULL,
+        .strict = r->format_strict,
         .any_json = r->format == API_FORMAT_JSON,
         .reasoning = a->reasoning,
         .opens_think = a->opens_think,
@@ -184,17 +185,6 @@ static void make_key(struct buf *key, enum form f, const struct constrain_ask *a
     if (r->format == API_FORMAT_SCHEMA)
         json_write(key, r->format_schema);
     buf_str(key, r->format_text);
-}
-
-/* A strict schema is refused for what cannot be enforced, also where it is only part of a grammar that would leave it out. */
-static int check_strict(const struct constrain_ask *a, struct err *e)
-{
-    struct grammar *g = NULL;
-    if (a->request->format != API_FORMAT_SCHEMA || !a->request->format_strict)
-        return 0;
-    int rc = grammar_schema(&g, a->request->format_schema, true, NULL, e);
-    grammar_release(g);
-    return rc;
 }
 
 /* A tool refuses no request: where no grammar can be made of the tools, *g is NULL and calls are free. What the format of the answer alone would be
@@ -219,10 +209,7 @@ static int compile_tools(struct grammar **g, const struct constrain_ask *a, stru
 {
     struct grammar_tools_opts o = tools_opts(a);
     struct err why = ERR_INIT;
-    int rc = check_strict(a, e);
-    if (rc)
-        return rc;
-    rc = grammar_tools(g, &o, relaxed, &why);
+    int rc = grammar_tools(g, &o, relaxed, &why);
     if (rc && rc != ERR_NOMEM && o.tools->n)
         return without_tools(g, &o, &why, relaxed, e);
     return rc ? err_set(e, rc, "%s", why.msg) : 0;

@@ -15,8 +15,11 @@
 #include "text/schema.h"
 #include "text/toolcall_format.h"
 
-/* Grammars that fail for their size are made again with fewer schemas; a tool stands out from this many nanoseconds on. */
-enum { ATTEMPTS = 3, COST_MAX_NS = 3000000 };
+/* Grammars that fail for their size are made again with fewer schemas, the last time with none; a tool stands out from COST_MAX_NS on. Attempts
+ * with schemas may take as long together as a single schema may. The last takes a millisecond or two, and has to succeed: 0 is the builder's usual
+ * limit. */
+enum { ATTEMPTS = 3, MS = 1000000, COST_MAX_NS = 3 * MS };
+static const int64_t attempt_ns[ATTEMPTS] = { 60 * MS, 30 * MS, 0 };
 
 static const struct writer {
     const struct toolcall_format *format;
@@ -73,13 +76,13 @@ static int calls(const struct grammar_tool *t, const struct grammar_tools_opts *
     return seq(t, t->space, seq(t, call, more, empty), t->space);
 }
 
-/* What is no call: JSON. A schema that cannot be enforced is the caller's to refuse; here it is relaxed. */
+/* What is no call: JSON. */
 static int answer(const struct grammar_tool *t, const struct grammar_tools_opts *o, struct err *e)
 {
     struct json *any = NULL;
     struct schema *s = NULL;
     int node = grammar_build_never(t->b);
-    const struct schema_opts so = { .relaxed = t->relaxed };
+    const struct schema_opts so = { .strict = o->strict, .relaxed = t->relaxed };
     int rc = o->schema ? 0 : json_parse(&any, STR("{\"type\": \"object\"}"), "schema", NULL, e);
     const struct json *root = o->schema ? o->schema : any;
     if (!rc)
@@ -100,25 +103,30 @@ static int free_text(const struct grammar_tool *t, const struct grammar_tools_op
     return seq(t, text, grammar_build_repeat(t->b, more, 0, o->parallel ? SIZE_MAX : 1), empty);
 }
 
-static int whole(const struct grammar_tool *t, const struct grammar_tools_opts *o, const struct writer *w,
+/* *lost: it failed, and not for the tools. */
+static int whole(const struct grammar_tool *t, const struct grammar_tools_opts *o, const struct writer *w, bool *lost,
                  struct err *e)
 {
+    *lost = false;
     if (o->mode == GRAMMAR_TOOLS_REQUIRED)
         return calls(t, o, w);
     if (!o->schema && !o->any_json)
         return free_text(t, o, w);
-    const int either[] = { answer(t, o, e), calls(t, o, w) };
+    int json = answer(t, o, e);
+    *lost = grammar_build_failed(t->b);
+    const int either[] = { json, calls(t, o, w) };
     return grammar_build_alt(t->b, either, 2);
 }
 
-static int build(struct grammar **out, const struct grammar_tools_opts *o, struct grammar_tool_cost *costs,
-                 struct buf *relaxed, struct err *e)
+static int build(struct grammar **out, const struct grammar_tools_opts *o, int64_t time_ns,
+                 struct grammar_tool_cost *costs, struct buf *relaxed, bool *lost, struct err *e)
 {
     struct err inner = ERR_INIT;
-    struct grammar_build *b = grammar_build_new(NULL);
+    const struct grammar_build_limits limits = { .time_ns = time_ns };
+    struct grammar_build *b = grammar_build_new(&limits);
     struct grammar_tool t = { .b = b, .tools = o->tools, .only = o->only, .costs = costs, .relaxed = relaxed };
     t.space = grammar_build_regex(b, STR("[ \\t\\r\\n]{0,8}"), false);
-    int body = whole(&t, o, writer_of(o), &inner);
+    int body = whole(&t, o, writer_of(o), lost, &inner);
     int root = seq(&t, thinking(&t, o), body, grammar_build_empty(b));
     if (o->opens_think && o->mode == GRAMMAR_TOOLS_AUTO && !o->schema && !o->any_json) {
         const int either[] = { root, grammar_build_until(b, STR("</think>"), false) }; /* reasoning alone */
@@ -155,12 +163,14 @@ int grammar_tools(struct grammar **out, const struct grammar_tools_opts *o, stru
     struct grammar_tool_cost *costs = mem_try_calloc(o->tools->n + 1, sizeof *costs);
     if (!costs)
         return err_set(e, ERR_NOMEM, "no memory for the grammar of %zu tools", o->tools->n);
-    int rc = build(out, o, costs, &notes, &last);
-    for (int attempt = 1; rc && attempt < ATTEMPTS && o->tools->n; attempt++) {
+    bool lost;
+    int rc = build(out, o, attempt_ns[0], costs, &notes, &lost, &last);
+    /* A schema for the answer takes its time again in every attempt. */
+    for (int attempt = o->schema ? ATTEMPTS - 1 : 1; rc && !lost && attempt < ATTEMPTS && o->tools->n; attempt++) {
         simplify(costs, o->tools->n, attempt + 1 == ATTEMPTS);
         err_clear(&last);
         buf_reset(&notes);
-        rc = build(out, o, costs, &notes, &last);
+        rc = build(out, o, attempt_ns[attempt], costs, &notes, &lost, &last);
     }
     if (rc)
         err_set(e, rc, "%s", last.msg);

@@ -2,12 +2,14 @@
  * SPDX-License-Identifier: MIT */
 #include "text/toolcall_schema.h"
 
+#include <string.h>
+
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/map.h"
 
 /* Nested references that are followed, and schemas looked at in all, for one parameter. */
-enum { DEPTH_MAX = 24, VISITS_MAX = 500 };
+enum { DEPTH_MAX = 24, VISITS_MAX = 500, NAME_BYTES = 256 };
 
 struct walk {
     const struct json *root;
@@ -22,10 +24,16 @@ static bool enter(struct walk *w)
 
 static const struct json *member(const struct json *v, struct str key)
 {
+    char name[NAME_BYTES];
     struct json_iter it;
     int64_t i;
     if (json_type(v) == JSON_ARRAY)
         return str_to_i64(key, &i) && i >= 0 ? json_at(v, (size_t)i) : NULL;
+    if (key.n < sizeof name) { /* looked up, not looked for: schemas have thousands of properties */
+        memcpy(name, key.p, key.n);
+        name[key.n] = 0;
+        return memchr(name, 0, key.n) ? NULL : json_get(v, name);
+    }
     for (bool more = json_first(&it, v); more; more = json_next(&it))
         if (str_eq(it.key, key))
             return it.value;
@@ -245,26 +253,25 @@ bool toolcall_schema_lists(const struct toolcall_param *p, struct str s)
     return lists(&w, p->schema, s);
 }
 
-/* Whether `name` is among the required parameters of the schema, or of those it refers to or consists of. */
-static bool required(struct walk *w, const struct json *schema, struct str name)
+/* Adds what the schema requires, or those it refers to or consists of. */
+static void add_required(struct walk *w, const struct json *schema, struct map *names)
 {
-    bool found = false;
     if (json_type(schema) == JSON_OBJECT && enter(w)) {
-        const struct json *names = json_get(schema, "required"), *all = json_get(schema, "allOf");
-        for (size_t i = 0; !found && i < json_len(names); i++)
-            found = json_type(json_at(names, i)) == JSON_STRING && str_eq(json_str(json_at(names, i)), name);
-        if (!found && json_has(schema, "$ref"))
-            found = required(w, resolve(w, json_get(schema, "$ref")), name);
-        for (size_t i = 0; !found && i < json_len(all); i++)
-            found = required(w, json_at(all, i), name);
+        const struct json *own = json_get(schema, "required"), *all = json_get(schema, "allOf");
+        for (size_t i = 0; i < json_len(own); i++)
+            if (json_type(json_at(own, i)) == JSON_STRING && map_set(names, json_str(json_at(own, i)), 0) < 0)
+                break; /* out of memory: what is left may be missing in a call */
+        if (json_has(schema, "$ref"))
+            add_required(w, resolve(w, json_get(schema, "$ref")), names);
+        for (size_t i = 0; i < json_len(all); i++)
+            add_required(w, json_at(all, i), names);
     }
     w->depth--;
-    return found;
 }
 
 struct each {
     struct walk w;
-    struct map told;
+    struct map told, required;
     toolcall_schema_fn *fn;
     void *arg;
 };
@@ -275,9 +282,9 @@ static void each(struct each *x, const struct json *schema)
     struct json_iter it;
     if (json_type(schema) == JSON_OBJECT && enter(&x->w)) {
         for (bool more = json_first(&it, json_get(schema, "properties")); more; more = json_next(&it)) {
-            struct walk w = { .root = x->w.root };
+            uint32_t unused;
             if (map_set(&x->told, it.key, 0) == 1)
-                x->fn(x->arg, it.key, required(&w, x->w.root, it.key));
+                x->fn(x->arg, it.key, map_get(&x->required, it.key, &unused));
         }
         if (json_has(schema, "$ref"))
             each(x, resolve(&x->w, json_get(schema, "$ref")));
@@ -291,6 +298,9 @@ static void each(struct each *x, const struct json *schema)
 void toolcall_schema_each(const struct json *root, toolcall_schema_fn *fn, void *arg)
 {
     struct each x = { .w = { .root = root }, .fn = fn, .arg = arg };
+    struct walk w = { .root = root };
+    add_required(&w, root, &x.required);
     each(&x, root);
     map_deinit(&x.told);
+    map_deinit(&x.required);
 }

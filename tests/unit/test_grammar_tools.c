@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "format/json.h"
 #include "support/grammar_try.h"
@@ -339,6 +340,74 @@ struct heard {
     bool whole;
 };
 
+/* What is too much is tried again with less, but not for longer than one schema may take. */
+static void tools_that_cost_too_much_cost_little_time(void **state)
+{
+    (void)state;
+    struct buf text = { 0 };
+    buf_z(&text, "[");
+    for (int i = 0; i < 6; i++) {
+        buf_printf(
+            &text,
+            "%s{\"type\": \"function\", \"function\": {\"name\": \"t%d\", \"parameters\": {\"properties\": {\"x\": ",
+            i ? ", " : "", i);
+        buf_z(&text, "{\"type\": \"object\", \"patternProperties\": {");
+        for (int k = 1; k < 12; k++)
+            buf_printf(&text, "%s\"%c.{%d}b\": {\"type\": \"integer\"}", k > 1 ? ", " : "", 'a' + i, k);
+        buf_z(&text, "}}}, \"required\": [\"x\"]}}}");
+    }
+    buf_z(&text, "]");
+    for (int json = 0; json < 2; json++) {
+        struct tools t;
+        tools_open(&t, text.p, json ? "hermes-json" : "qwen3-coder-xml");
+        int64_t from = clock_thread_ns();
+        struct grammar *g = made(&t);
+        int64_t ms = (clock_thread_ns() - from) / 1000000;
+        assert_true(ms < 150);
+        grammar_release(g);
+        tools_close(&t);
+    }
+    buf_deinit(&text);
+}
+
+/* A schema for the answer is not the tools' fault: it fails at once, and says why. */
+static void a_schema_for_the_answer_fails_once(void **state)
+{
+    (void)state;
+    struct tools t;
+    struct err e = ERR_INIT;
+    struct json *schema;
+    struct buf text = { 0 };
+    struct grammar *g;
+    tools_open(&t, tools_text, "qwen3-coder-xml");
+    buf_z(&text, "{\"type\": \"string\", \"allOf\": [");
+    for (int i = 1; i < 20; i++)
+        buf_printf(&text, "%s{\"pattern\": \"a.{%d}$\"}", i > 1 ? ", " : "", i);
+    buf_z(&text, "]}");
+    assert_int_equal(json_parse(&schema, buf_view(&text), "schema", NULL, &e), 0);
+    t.o.schema = schema;
+    int64_t from = clock_thread_ns();
+    assert_int_equal(grammar_tools(&g, &t.o, NULL, &e), ERR_LIMIT);
+    assert_true((clock_thread_ns() - from) / 1000000 < 100);
+    json_free(schema);
+    err_clear(&e);
+    /* Strict, what cannot be enforced is refused by name; otherwise it is left out. */
+    assert_int_equal(json_parse(&schema, STR("{\"properties\": {\"a\": {\"uniqueItems\": true}}}"), "schema", NULL, &e),
+                     0);
+    t.o.schema = schema;
+    struct buf relaxed = { 0 };
+    assert_int_equal(grammar_tools(&g, &t.o, &relaxed, &e), 0);
+    assert_true(str_find(buf_view(&relaxed), STR("#/properties/a: uniqueItems")) >= 0);
+    grammar_release(g);
+    t.o.strict = true;
+    assert_int_equal(grammar_tools(&g, &t.o, NULL, &e), ERR_UNSUPPORTED);
+    assert_non_null(strstr(e.msg, "#/properties/a: uniqueItems"));
+    json_free(schema);
+    buf_deinit(&relaxed);
+    buf_deinit(&text);
+    tools_close(&t);
+}
+
 static void on_event(void *arg, const struct toolcall_event *ev)
 {
     struct heard *h = arg;
@@ -597,6 +666,8 @@ int main(void)
         cmocka_unit_test(calls_in_json_keep_to_their_schema),
         cmocka_unit_test(what_a_schema_asks_too_much_is_left_out),
         cmocka_unit_test(a_schema_that_is_too_large_costs_no_other_tool),
+        cmocka_unit_test(tools_that_cost_too_much_cost_little_time),
+        cmocka_unit_test(a_schema_for_the_answer_fails_once),
         cmocka_unit_test(what_can_be_written_is_a_call_to_the_parser),
         cmocka_unit_test(tags_that_make_no_call_are_free),
         cmocka_unit_test(what_the_parser_takes_can_be_written),
