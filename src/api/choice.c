@@ -110,6 +110,7 @@ static void on_end(struct choice *c, bool complete)
     c->n_logprob = 0;
     writer_call_end(c->o.writer, c->o.index, complete, c->out);
     c->sated = complete && !c->o.request->parallel_calls;
+    c->n_said = c->sampled.n;
 }
 
 static void on_part(void *arg, const struct toolcall_event *ev)
@@ -267,6 +268,34 @@ void choice_end_empty(struct choice *c, struct buf *out)
     writer_choice_finish(c->o.writer, c->o.index, c->finish, (struct str){ 0 }, out);
 }
 
+/* One closing tag, or nothing, but for blanks: what belongs to a call that is over. */
+static bool closes(struct str tail)
+{
+    struct str t = str_trim(tail);
+    return !t.n || (str_starts(t, STR("</")) && str_find(t, STR(">")) == (ptrdiff_t)t.n - 1);
+}
+
+/* How many of the sampled ids say what the client got: what came behind the one call that was allowed was dropped, and must not come back as
+ * something that the model had said. */
+static size_t n_shown(const struct choice *c)
+{
+    struct buf tail = { 0 };
+    size_t n = c->n_said;
+    if (!c->sated)
+        return c->sampled.n;
+    for (size_t i = c->n_said; i < c->sampled.n; i++) {
+        int32_t id = c->sampled.v[i];
+        size_t before = tail.n;
+        tokenizer_decode(c->o.tok, &id, 1, true, &tail);
+        /* Blanks may already lead to what was dropped, unless the answer ends with them. */
+        bool blank = !str_trim(str_sub(buf_view(&tail), before, tail.n)).n && !tokenizer_is_special(c->o.tok, id);
+        if (closes(buf_view(&tail)) && !blank)
+            n = i + 1;
+    }
+    buf_deinit(&tail);
+    return n;
+}
+
 void choice_remember(const struct choice *c, struct replay *r, struct str key_id)
 {
     if (!c->over || c->finish == WRITER_STOP_SEQ || !c->sampled.n || !c->parser)
@@ -283,7 +312,7 @@ void choice_remember(const struct choice *c, struct replay *r, struct str key_id
                                    .call = call,
                                    .n_call = c->n_call,
                                    .ids = c->sampled.v,
-                                   .n_ids = c->sampled.n };
+                                   .n_ids = n_shown(c) };
     if (complete)
         replay_add(r, key_id, &t);
     mem_free(call);

@@ -67,6 +67,7 @@ struct choice {
     bool thinking; /* the last text was reasoning */
     bool sated;    /* it has the one call that was allowed; what follows is dropped */
     int n_after;   /* tokens since then */
+    size_t n_said; /* and up to then */
     bool over, failed;
     enum writer_finish finish;     /* once over */
     struct engine_figures figures; /* of the last event that had some */

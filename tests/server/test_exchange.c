@@ -495,6 +495,29 @@ static void only_one_call_is_made_where_parallel_calls_are_refused(void **state)
     unlink(path);
     const struct service_opts so = { .script = script };
     open_own(&so, NULL);
+    /* What was dropped of an answer is not put back into it on the next turn: it counts as if it had been written anew. */
+    int64_t counts[2];
+    for (int fresh = 0; fresh < 2; fresh++) {
+        struct buf body = { 0 };
+        struct json *j = answer_of(put(
+            API_CHAT, FILES, ", \"parallel_tool_calls\": false, \"tool_grammar\": false, \"tools\": [" LIST_FILES "]"));
+        int64_t n = ask_int(j, "usage.prompt_tokens");
+        buf_z(&body,
+              "{\"tools\": [" LIST_FILES "], \"max_tokens\": 2, \"messages\": [{\"role\": \"user\", \"content\": "
+              "\"" FILES "\"}, {\"role\": \"assistant\", \"content\": null, \"tool_calls\": ");
+        json_write(&body, ask_at(j, "choices.0.message.tool_calls"));
+        buf_z(&body, "}, {\"role\": \"tool\", \"content\": \"a.c\"}]}");
+        json_free(j);
+        if (fresh)
+            json_free(answer_of(ask(world, "DELETE", "/cache", "")));
+        j = answer_of(ask(world, "POST", "/v1/chat/completions", body.p));
+        counts[fresh] = ask_int(j, "usage.prompt_tokens");
+        if (!fresh)
+            assert_true(ask_int(j, "usage.prompt_tokens_details.cached_tokens") > n + 10);
+        json_free(j);
+        buf_deinit(&body);
+    }
+    assert_int_equal(counts[0], counts[1]);
     for (int parallel = 0; parallel < 2; parallel++) {
         struct ask_gathered g =
             stream_of(put(API_CHAT, FILES,
