@@ -304,6 +304,8 @@ void exchange_close(struct exchange *x, bool gone)
 {
     if (!x)
         return;
+    if (gone && x->generation)
+        generation_settle(x->generation);
     tell(x);
     metrics_exchange(&x->s->metrics, x->route ? x->route->path : "none", x->cut ? 500 : x->reply.status);
     generation_close(x->generation, gone);

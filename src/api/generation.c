@@ -24,6 +24,7 @@ enum {
     QUEUED_MS = 2000,        /* longest wait for the lookup before a stream begins without it */
     SLICE_MS = 100,          /* longest sleep before looking whether the service ends */
     POLL_MS = 5,             /* among several choices */
+    SETTLE_MS = 100,         /* longest wait for the figures of what was cancelled */
     RESERVE_TOKENS = 3000,
     RESERVE_PART = 16,
 };
@@ -595,6 +596,23 @@ void generation_abandon(struct generation *g)
     for (size_t i = 0; i < g->n_choice; i++) {
         if (g->choice[i].run)
             request_cancel(g->choice[i].run);
+    }
+}
+
+/* What the request cost until now, from the engine's last word about it. */
+void generation_settle(struct generation *g)
+{
+    int64_t until = clock_ns() + (int64_t)SETTLE_MS * 1000000, left;
+    struct engine_event ev;
+    generation_abandon(g);
+    for (size_t i = 0; i < g->n_choice; i++) {
+        struct choice *c = &g->choice[i];
+        while (is_open(c) && (left = until - clock_ns()) > 0 && request_next(c->run, &ev, (int)(left / 1000000) + 1)) {
+            if (ev.kind != ENGINE_FINISH && ev.kind != ENGINE_ERROR)
+                continue;
+            c->figures = ev.figures;
+            c->failed = true;
+        }
     }
 }
 

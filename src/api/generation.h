@@ -32,6 +32,9 @@ enum generation_state {
 enum generation_state generation_next(struct generation *g, struct buf *out, int timeout_ms, struct api_error *x);
 void generation_abandon(struct generation *g); /* any thread */
 
+/* The client has left: cancels what runs, and waits a moment for what it cost. */
+void generation_settle(struct generation *g);
+
 /* Figures so far. */
 struct generation_facts {
     size_t n_prompt, n_cached, n_completion;

@@ -183,8 +183,11 @@ static void finish(struct runner *r, struct request *q, const struct engine_even
         q->seq = NULL;
     }
     struct engine_event ev = *last;
+    int64_t now = clock_ns();
     if (q->first_ns)
-        q->figures.decode_ns = clock_ns() - q->first_ns;
+        q->figures.decode_ns = now - q->first_ns;
+    else
+        q->figures.queued_ns = (q->admitted_ns ? q->admitted_ns : now) - q->submitted_ns;
     q->figures.n_token = q->answer.ids.n;
     q->figures.n_generated = q->answer.ids.n + q->answer.eos_drawn;
     ev.figures = q->figures;

@@ -311,6 +311,20 @@ def a_client_that_leaves_ends_its_work_in_every_state():
         s.line(r"finish=gone")
 
 
+def one_that_left_the_queue_has_its_wait_in_the_log():
+    with Server("--parallel", "1") as s, s.dial() as first:
+        first.sendall(post("/v1/chat/completions", chat(stream=True, **ENDLESS)))
+        hear(first, b'"content":"')
+        for path, stream in (("/v1/messages", False), ("/v1/chat/completions", True)):
+            with s.dial() as d:
+                d.sendall(post(path, chat("Hello", max_tokens=9, stream=stream)))
+                s.until("octet_requests_waiting", lambda n: n == 1)
+                time.sleep(0.3)
+            line = s.line(r"POST %s .*finish=gone" % path)
+            assert float(re.search(r"queue=([\d.]+)s", line).group(1)) >= 0.25, line
+            s.until("octet_requests_waiting", lambda n: n == 0)
+
+
 def a_client_may_close_once_it_has_the_end():
     with Server() as s:
         with s.dial() as d:
@@ -539,6 +553,7 @@ TESTS = [
     pages_of_a_listed_origin_may_call,
     connections_are_reused_and_bodies_may_come_in_chunks,
     a_client_that_leaves_ends_its_work_in_every_state,
+    one_that_left_the_queue_has_its_wait_in_the_log,
     a_client_may_close_once_it_has_the_end,
     a_full_queue_is_a_429_with_a_time_everywhere,
     a_crowd_that_says_nothing_stops_nobody,
