@@ -20,6 +20,8 @@
 #include "format/json.h"
 #include "text/ids.h"
 
+struct items;
+
 enum api_dialect { API_CHAT, API_COMPLETIONS, API_RESPONSES, API_MESSAGES };
 
 /* How a declared tool is called back to the client: the model sees one flat list of functions. */
@@ -98,7 +100,8 @@ struct api_request {
     bool added_tokens; /* text of prompts may yield added tokens: true for /v1/completions unless refused */
     bool prompt_only;  /* max_tokens 0: nothing is generated */
 
-    /* API_RESPONSES: what the response object echoes */
+    /* API_RESPONSES: whether its items may be referred to later, and what the response object echoes */
+    bool kept;
     struct str instructions;
     const struct json
         *echo_fields; /* borrowed from body: metadata, tools, text, reasoning, ... are read from it by the writer */
@@ -114,6 +117,8 @@ struct api_defaults {
     bool has_fim;        /* the vocabulary can fill in the middle */
     bool developer_role; /* the chat template knows turns of role "developer"; else they are "system" */
     bool tool_grammar;   /* calls keep to their schemas unless the request turns it off */
+    struct items *items; /* borrowed: what item_reference may name; NULL: nothing */
+    struct str key_id;   /* whose items these are */
 };
 
 /* All zeros but the defaults. */

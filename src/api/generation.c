@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "api/choice.h"
+#include "api/items.h"
 #include "api/miss.h"
 #include "api/read.h"
 #include "api/script.h"
@@ -78,7 +79,8 @@ static const char *prompt_param(enum api_dialect d)
 static int read_body(struct generation *g, enum api_dialect d, struct str body, struct api_error *x)
 {
     struct err e = ERR_INIT;
-    if (read_request(&g->r, d, body, &g->s->defaults, x))
+    const struct api_defaults def = service_defaults(g->s, g->key_id);
+    if (read_request(&g->r, d, body, &def, x))
         return -1;
     if (!service_knows_model(g->s, g->r.model, x))
         return -1;
@@ -516,8 +518,17 @@ static enum generation_state on_failure(struct generation *g, const struct err *
     return GENERATION_END;
 }
 
+static void remember_item(void *arg, struct str id, struct str json)
+{
+    const struct generation *g = arg;
+    items_put(g->s->items, g->key_id, id, json);
+}
+
 static enum generation_state on_end(struct generation *g, struct buf *out)
 {
+    /* Before the client knows that it is over and may refer to it. */
+    if (g->r.kept)
+        writer_each_item(g->writer, remember_item, g);
     struct writer_usage u = usage_of(g);
     writer_finish(g->writer, &u, out);
     g->ended = true;

@@ -14,6 +14,7 @@
  *   arguments     an object with its keys in the order sent
  *   reasoning     reasoning_content, thinking blocks and reasoning items go to the template as reasoning_content; the template decides
  *                 what it shows. redacted_thinking is dropped
+ *   references    an item_reference of Responses is read as the item that it names (api/items.h)
  *   deferred      a tool with defer_loading is not listed; a tool_reference in a result becomes its definition in that place
  *
  * Fields beyond the APIs: top_k, min_p, repetition_penalty (repeat_penalty), chat_template_kwargs, enable_thinking, continue_final_message,
@@ -21,7 +22,7 @@
  * tokens are plain text); and a format by regex or guided_regex, ebnf, grammar or guided_grammar, guided_json, or structured_outputs with
  * one of json, regex, grammar.
  *
- * Pure; any thread may call.
+ * Pure but for the items that the defaults name; any thread may call.
  * SPDX-License-Identifier: MIT */
 #ifndef API_READ_H
 #define API_READ_H

@@ -17,6 +17,7 @@
 #include "api/api_request.h"
 #include "base/base.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "format/json.h"
 
@@ -45,6 +46,10 @@ struct reader {
     const struct api_defaults *def;
     struct api_error *x;
     size_t values_left; /* JSON values and keys that may still be parsed */
+
+    struct json **known; /* owned: items of earlier answers that the request refers to */
+    size_t n_known, cap_known;
+    struct map known_at; /* their ids: places in known */
 
     struct buf messages;      /* JSON objects, commas between */
     struct reader_tool *tool; /* owned */
@@ -134,6 +139,8 @@ int read_make_tools(struct reader *rd, struct json **all, struct json **shown);
 int read_content(struct reader *rd, const struct json *v, const char *at, const char *sep, struct buf *out);
 /* The same for a tool's result: anything else becomes its JSON text, and a string that is an array of text parts is unwrapped. */
 int read_result_content(struct reader *rd, const struct json *v, const char *at, struct buf *out);
+/* JSON text inside a string, within what the request may still cost; owned by the caller. NULL: none, or too much. */
+struct json *read_inside(struct reader *rd, struct str text);
 /* One part of a content. */
 int read_part(struct reader *rd, const struct json *part, const char *at, const char *sep, struct buf *out);
 /* Appends arguments of a call as a JSON object; what is none is wrapped. */

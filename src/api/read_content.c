@@ -193,8 +193,7 @@ int read_content(struct reader *rd, const struct json *v, const char *at, const 
     return 0;
 }
 
-/* JSON text inside a string, within what the request may still cost. NULL: none, or too much. */
-static struct json *parse_inside(struct reader *rd, struct str text)
+struct json *read_inside(struct reader *rd, struct str text)
 {
     struct body_scan cost;
     struct json *v = NULL;
@@ -266,7 +265,7 @@ int read_result_content(struct reader *rd, const struct json *v, const char *at,
     struct str s = str_trim(json_str(v));
     struct json *inside = NULL;
     if (may_be_parts(s))
-        inside = parse_inside(rd, s);
+        inside = read_inside(rd, s);
     int rc = 0;
     if (is_text_parts(inside))
         rc = read_parts(rd, inside, at, "\n", out);
@@ -287,7 +286,7 @@ void read_arguments(struct reader *rd, const struct json *v, struct buf *out)
 {
     struct json *inside = NULL;
     if (json_type(v) == JSON_STRING)
-        inside = parse_inside(rd, json_str(v));
+        inside = read_inside(rd, json_str(v));
     const struct json *args = inside ? inside : v;
     if (json_type(args) == JSON_OBJECT)
         json_write(out, args);

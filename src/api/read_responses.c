@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "api/items.h"
 #include "api/read_common.h"
 #include "engine/sampler.h"
 
@@ -103,11 +104,38 @@ static int item_reasoning(struct reader *rd, const struct json *item, const char
     return read_content(rd, json_get(item, key), read_path(path, "%s.%s", at, key), "\n", &rd->reasoning);
 }
 
+static int read_item(struct reader *rd, const struct json *item, const char *at);
+
+/* The item of an earlier answer; what was read of it points into it until the end. NULL: it is not known. */
+static const struct json *find_known(struct reader *rd, struct str id)
+{
+    uint32_t i;
+    struct buf text = { 0 };
+    if (map_get(&rd->known_at, id, &i))
+        return rd->known[i];
+    if (!rd->def->items || !items_get(rd->def->items, rd->def->key_id, id, &text))
+        return NULL;
+    struct json *v = read_inside(rd, buf_view(&text));
+    buf_deinit(&text);
+    if (!v || map_set(&rd->known_at, id, (uint32_t)rd->n_known) < 0) {
+        json_free(v);
+        return NULL;
+    }
+    rd->known = read_grow(rd->known, rd->n_known, &rd->cap_known, sizeof(struct json *));
+    return rd->known[rd->n_known++] = v;
+}
+
 static int item_reference(struct reader *rd, const struct json *item, const char *at)
 {
-    (void)item;
-    api_error_set(rd->x, API_ERR_INVALID, at, "%s: nothing is stored here, so an item cannot be referred to; send it",
-                  at);
+    char path[READ_PATH_BYTES];
+    struct str id = { 0 };
+    if (read_str(rd, item, read_path(path, "%s.", at), "id", &id))
+        return -1;
+    const struct json *known = find_known(rd, id);
+    if (known)
+        return read_item(rd, known, at);
+    api_error_set(rd->x, API_ERR_INVALID, at, "%s: the item \"%.*s\" is not known here (any more); send it itself", at,
+                  (int)MIN(id.n, 100), id.p);
     return -1;
 }
 
@@ -335,6 +363,8 @@ int read_responses(struct reader *rd)
         read_int(rd, r->body, "", "top_logprobs", 0, SAMPLER_TOP_MAX, &top) || read_stops(rd, "stop") ||
         read_text(rd) || read_reasoning(rd) || read_all_tools(rd) || read_tool_choice(rd))
         return -1;
+    const struct json *store = json_get(r->body, "store");
+    r->kept = !(json_type(store) == JSON_BOOL && !json_bool(store));
     r->top_logprobs = (int)top;
     r->logprobs = top > 0 || includes(r->body, "message.output_text.logprobs");
     return read_input(rd);

@@ -18,6 +18,7 @@ void reader_init(struct reader *rd, struct api_request *r, const struct api_defa
     rd->def = def;
     rd->x = x;
     rd->values_left = BODY_VALUES_MAX;
+    rd->known_at.borrow = true;
     rd->messages.limit = MADE_BYTES_MAX;
     rd->text.limit = rd->reasoning.limit = rd->calls.limit = rd->result_text.limit = MADE_BYTES_MAX;
 }
@@ -32,6 +33,10 @@ void reader_deinit(struct reader *rd)
     mem_free(rd->tool);
     mem_free(rd->call);
     mem_free(rd->result);
+    for (size_t i = 0; i < rd->n_known; i++)
+        json_free(rd->known[i]);
+    mem_free(rd->known);
+    map_deinit(&rd->known_at);
 }
 
 static void begin_message(struct reader *rd, const char *role, struct str content)

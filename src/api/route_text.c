@@ -24,8 +24,9 @@ static bool render(struct service *s, const struct exchange_head *h, enum api_di
 {
     struct err e = ERR_INIT;
     const struct prompt_opts o = { .replay = s->replay, .key_id = h->key_id, .now = (int64_t)time(NULL) };
+    const struct api_defaults def = service_defaults(s, h->key_id);
     *p = (struct prompt){ 0 };
-    if (read_request(r, d, body, &s->defaults, x) || !service_knows_model(s, r->model, x))
+    if (read_request(r, d, body, &def, x) || !service_knows_model(s, r->model, x))
         return false;
     if (prompt_build(p, s->prompts, r, &o, &e))
         return failed(x, &e, d == API_RESPONSES ? "input" : "messages");

@@ -5,13 +5,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/items.h"
 #include "api/service_state.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "format/json.h"
 
-enum { MAX_N = 16, TEXT_BYTES = 16 << 20, RETRY_MIN_S = 5, RETRY_MAX_S = 60 };
+enum { MAX_N = 16, TEXT_BYTES = 16 << 20, ITEMS_BYTES = 64 << 20, RETRY_MIN_S = 5, RETRY_MAX_S = 60 };
 static const uint64_t queue_bytes = (uint64_t)256 << 20;
 
 /* A file of the model directory, if it is there: empty otherwise. `path` may name a single file, which has none beside it. */
@@ -52,6 +53,7 @@ static int open_parts(struct service *s, struct err *e)
     uint8_t identity[ENGINE_IDENTITY_BYTES];
     engine_identity(s->o.engine, identity);
     const struct replay_opts r = { .dir = s->o.cache_dir, .identity = { (const char *)identity, sizeof identity } };
+    s->items = items_new(ITEMS_BYTES);
     int rc = constrain_new(&s->constrain, s->o.tok, s->eos, s->n_eos, e);
     if (!rc)
         rc = replay_open(&s->replay, &r, e);
@@ -93,6 +95,7 @@ void service_close(struct service *s)
     if (!s)
         return;
     replay_close(s->replay);
+    items_free(s->items);
     constrain_free(s->constrain);
     prompt_maker_free(s->prompts);
     metrics_deinit(&s->metrics);
@@ -129,6 +132,14 @@ bool service_refuses(const struct service *s, struct api_error *x)
     api_error_set(x, API_ERR_UNAVAILABLE, NULL, "the server is shutting down");
     x->retry_after_s = RETRY_MIN_S;
     return true;
+}
+
+struct api_defaults service_defaults(const struct service *s, struct str key_id)
+{
+    struct api_defaults def = s->defaults;
+    def.items = s->items;
+    def.key_id = key_id;
+    return def;
 }
 
 bool service_knows_model(const struct service *s, struct str name, struct api_error *x)

@@ -39,6 +39,7 @@ struct service {
     struct prompt_maker *prompts; /* owned; read-only */
     struct constrain *constrain;  /* owned */
     struct replay *replay;        /* owned */
+    struct items *items;          /* owned */
     struct metrics metrics;
     atomic_bool draining, cut, image_logged;
     atomic_int n_running;
@@ -52,6 +53,8 @@ struct service {
 void service_busy(const struct service *s, struct api_error *x, const char *what);
 /* Whether nothing new begins because a drain does; *x says so. */
 bool service_refuses(const struct service *s, struct api_error *x);
+/* What a request's reader is told, with the items of whoever asks. */
+struct api_defaults service_defaults(const struct service *s, struct str key_id);
 /* Whether a request's model name means the model: any does, unless the service is strict. False: *x says so. */
 bool service_knows_model(const struct service *s, struct str name, struct api_error *x);
 

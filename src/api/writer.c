@@ -275,6 +275,18 @@ void writer_choice_finish(struct writer *w, int choice, enum writer_finish why, 
         w->dialect->choice_finish(w, c, out);
 }
 
+void writer_each_item(struct writer *w, void (*f)(void *arg, struct str id, struct str json), void *arg)
+{
+    const struct writer_choice *c = &w->choice[0];
+    for (size_t i = 0; i < c->n_item && w->dialect->item; i++) {
+        struct buf json = { 0 };
+        w->dialect->item(&c->item[i], &json);
+        if (!json.failed)
+            f(arg, str_from(c->item[i].id), buf_view(&json));
+        buf_deinit(&json);
+    }
+}
+
 void writer_finish(struct writer *w, const struct writer_usage *u, struct buf *out)
 {
     if (streams(w))

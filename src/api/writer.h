@@ -93,6 +93,8 @@ void writer_call_end(struct writer *w, int choice, bool complete, struct buf *ou
 /* A fresh id of a call in the dialect's spelling; NUL-terminated. */
 void writer_call_id(struct writer *w, char out[40]);
 void writer_choice_finish(struct writer *w, int choice, enum writer_finish why, struct str stop, struct buf *out);
+/* Tells f of the items of an answer that have ids (Responses): as JSON, whole. */
+void writer_each_item(struct writer *w, void (*f)(void *arg, struct str id, struct str json), void *arg);
 /* The end of the stream, or the whole object. */
 void writer_finish(struct writer *w, const struct writer_usage *u, struct buf *out);
 /* The stream ends with the dialect's error event. Only where something was sent already; before, the body of api_error.h is the answer. */

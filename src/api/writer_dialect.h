@@ -67,6 +67,7 @@ struct writer_dialect {
     void (*item_begin)(struct writer *w, struct writer_choice *c, struct writer_item *it, struct buf *out);
     void (*part)(struct writer *w, struct writer_choice *c, struct writer_item *it, struct str text, struct buf *out);
     void (*item_end)(struct writer *w, struct writer_choice *c, struct writer_item *it, struct buf *out);
+    void (*item)(const struct writer_item *it, struct buf *out); /* all of it, with its id; NULL: items have none */
     void (*logprobs)(struct writer *w, struct writer_choice *c, const struct writer_logprob *lp, size_t n);
     void (*choice_finish)(struct writer *w, struct writer_choice *c, struct buf *out);
     void (*finish)(struct writer *w, const struct writer_usage *u, struct buf *out); /* the end of a stream */

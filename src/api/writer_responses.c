@@ -131,13 +131,18 @@ static void write_item(const struct writer_item *it, const char *status, bool fi
     out->failed |= it->text.failed || it->logprob.failed;
 }
 
+static void item(const struct writer_item *it, struct buf *out)
+{
+    write_item(it, it->complete ? "completed" : "incomplete", true, out);
+}
+
 static void write_output(const struct writer *w, struct buf *out)
 {
     const struct writer_choice *c = &w->choice[0];
     for (size_t i = 0; i < c->n_item; i++) {
         if (i)
             buf_char(out, ',');
-        write_item(&c->item[i], c->item[i].complete ? "completed" : "incomplete", true, out);
+        item(&c->item[i], out);
     }
 }
 
@@ -367,6 +372,7 @@ const struct writer_dialect writer_responses = {
     .item_begin = item_begin,
     .part = part,
     .item_end = item_end,
+    .item = item,
     .logprobs = logprobs,
     .finish = finish,
     .object = object,

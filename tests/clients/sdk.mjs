@@ -276,6 +276,15 @@ for (const [name, model] of Object.entries(providers)) {
       if (name !== "openai chat") same((await answer.reasoningText).trim(), "The user wants two things.");
     });
 
+  // The provider openai sends references to items of the first answer, not the items.
+  await test(`ai: ${name}: a second turn`, async () => {
+    const hi = [{ role: "user", content: "Hi" }];
+    const first = await generateText({ ...base, messages: hi });
+    const second = await generateText({ ...base, messages: [...hi, ...first.response.messages, { role: "user", content: SUM }] });
+    holds(second.usage.inputTokens > 21 + first.usage.outputTokens, JSON.stringify(second.usage));
+    holds(second.text.length > 0, second.text);
+  });
+
   await test(`ai: ${name}: a schema`, async () => {
     const answer = await generateText({ ...base, prompt: EMIL, output: Output.object({ schema: Person }) });
     same(answer.output, { name: "Emil" });

@@ -459,6 +459,67 @@ static void calls_arrive_over_the_three_apis_streamed_and_not(void **state)
     json_free(j);
 }
 
+/* The status of a conversation with that item behind the question, and its tokens. */
+static int tokens_with(const char *question, struct str item, const char *key, int64_t *n)
+{
+    struct buf body = { 0 };
+    buf_printf(&body,
+               "{\"input\": [{\"role\": \"user\", \"content\": \"%s\"}, %.*s, {\"role\": \"user\", \"content\": "
+               "\"Thanks.\"}], \"tools\": [" LIST_FILES_RESPONSES "]}",
+               question, (int)item.n, item.p);
+    const struct ask a = {
+        .method = "POST", .path = "/v1/responses/input_tokens", .body = buf_view(&body), .key = key
+    };
+    struct ask_reply r = ask_with(world, &a);
+    struct json *j = ask_json(&r);
+    if (r.status == 200)
+        *n = ask_int(j, "input_tokens");
+    else
+        assert_at(j, "error.param", "input[1]");
+    json_free(j);
+    buf_deinit(&body);
+    return r.status;
+}
+
+/* Text, and a call, in one object and in a stream: a reference is read as the item itself is. */
+static void an_item_of_an_answer_may_be_referred_to(void **state)
+{
+    static const char *const questions[] = { SUM, FILES };
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const char *question = questions[i % 2];
+        int64_t whole_item = 0, reference = 0;
+        struct ask_reply r = put(API_RESPONSES, question, ", \"stream\": %s, \"tools\": [" LIST_FILES_RESPONSES "]",
+                                 i < 2 ? "false" : "true");
+        const char *last = strstr(r.body.p, "\"type\":\"response.completed\"");
+        struct json *j = NULL;
+        struct str text = i < 2 ? buf_view(&r.body) : str_from(last ? last - 1 : "");
+        if (i >= 2)
+            text.n = strcspn(text.p, "\n");
+        assert_int_equal(json_parse(&j, text, "answer", NULL, NULL), 0);
+        const struct json *item = ask_at(j, i < 2 ? "output.0" : "response.output.0");
+        struct buf inline_item = { 0 }, ref = { 0 };
+        json_write(&inline_item, item);
+        buf_printf(&ref, "{\"type\": \"item_reference\", \"id\": \"%s\"}", json_str(json_get(item, "id")).p);
+        assert_int_equal(tokens_with(question, buf_view(&inline_item), NULL, &whole_item), 200);
+        assert_int_equal(tokens_with(question, buf_view(&ref), NULL, &reference), 200);
+        assert_int_equal(reference, whole_item);
+        /* Who has another key has other items. */
+        assert_int_equal(tokens_with(question, buf_view(&ref), "somebody else", &reference), 400);
+        buf_deinit(&inline_item);
+        buf_deinit(&ref);
+        buf_deinit(&r.body);
+        json_free(j);
+    }
+    struct json *j = answer_of(put(API_RESPONSES, SUM, ", \"store\": false"));
+    struct buf ref = { 0 };
+    int64_t n;
+    buf_printf(&ref, "{\"type\": \"item_reference\", \"id\": \"%s\"}", json_str(ask_at(j, "output.0.id")).p);
+    assert_int_equal(tokens_with(SUM, buf_view(&ref), NULL, &n), 400);
+    buf_deinit(&ref);
+    json_free(j);
+}
+
 static void tool_choice_is_obeyed(void **state)
 {
     (void)state;
@@ -1374,6 +1435,7 @@ int main(void)
         cmocka_unit_test_setup(a_good_answer_has_nothing_called_error_in_it, use_whole),
         cmocka_unit_test_setup(a_stream_tells_what_one_object_tells, use_whole),
         cmocka_unit_test_setup(calls_arrive_over_the_three_apis_streamed_and_not, use_whole),
+        cmocka_unit_test_setup(an_item_of_an_answer_may_be_referred_to, use_whole),
         cmocka_unit_test_setup(tool_choice_is_obeyed, use_whole),
         cmocka_unit_test_setup(only_one_call_is_made_where_parallel_calls_are_refused, use_whole),
         cmocka_unit_test_setup(an_answer_keeps_to_its_schema, use_whole),
