@@ -393,7 +393,11 @@ static int parse_sequence(struct ebnf *p)
 static int parse_alternatives(struct ebnf *p)
 {
     struct nodes l = { 0 };
-    take(p, "|"); /* one may stand before the first */
+    size_t from = p->at;
+    skip_space(p);
+    /* A bar that begins a line may stand before the first; otherwise the first is empty. */
+    if (str_find(str_sub(p->text, from, p->at), STR("\n")) >= 0)
+        take(p, "|");
     do
         nodes_add(p, &l, parse_sequence(p));
     while (take(p, "|"));

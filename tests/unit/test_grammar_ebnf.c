@@ -38,6 +38,8 @@ static void test_what_is_read(void **state)
         { "?start: sum -> whole\n!sum: sum \"+\" num -> add | num\nnum: /\\d+/", { "1", "1+20+3" }, { "+", "1+" } },
         { "start: \"(\" start \")\" | ", { "", "()", "((()))" }, { "(", "())" } },
         { "start:\n  | \"a\"\n  | \"b\"\n", { "a", "b" }, { "", "ab" } },
+        { "start: | \"a\" start", { "", "a", "aa" }, { "b" } },
+        { "root ::= \"x\" (| \"a\") \"y\"", { "xy", "xay" }, { "x", "xaay" } },
         { "start: \"\\x41\\t\\\"\\\\\" /a\\/[/]/", { "A\t\"\\a//" }, { "A\t\"\\a/" } },
         { "root ::= obj-1 .\nobj-1 ::= \"k\"", { "kx", "k\xC3\xA9" }, { "k" } },
     };
