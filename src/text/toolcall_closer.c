@@ -204,11 +204,13 @@ static enum step settle(struct toolcall_closer *c, const struct toolcall_view *v
     size_t at = c->scan;
     if (f == TOOLCALL_FOLLOW_MORE)
         return WAIT;
-    c->settle = false;
     toolcall_tag_space(v, &at);
-    struct str rest = toolcall_view_sub(v, at, toolcall_view_end(v));
-    bool closer = str_starts(tags[PARAMETER].close, str_sub(rest, 0, tags[PARAMETER].close.n));
-    if (f != TOOLCALL_FOLLOW_TEXT || (closer && rest.n))
+    struct str rest = toolcall_view_sub(v, at, toolcall_view_end(v)), close = tags[PARAMETER].close;
+    bool closer = rest.n && str_starts(close, str_sub(rest, 0, close.n));
+    if (closer && rest.n < close.n && !v->over && !v->cut)
+        return WAIT;
+    c->settle = false;
+    if (f != TOOLCALL_FOLLOW_TEXT || closer)
         return GO_ON;
     if (c->first.end >= c->nest)
         c->first = nowhere;
