@@ -10,7 +10,8 @@
  *   BEGIN      a call of tool `tool` begins; it is call number `call`, counted from 0
  *   ARGS       a fragment of its arguments, JSON text in UTF-8; concatenated they are one JSON object, and no proper prefix of the
  *              fragments' concatenation is a complete JSON text
- *   END        the call is over; `complete`: its arguments parse. False only where the output was cut inside it: then they do not parse
+ *   END        the call is over; `complete`: its arguments parse. False where the output was cut inside it, or where JSON that was sent already
+ *              turned out to be none: then they do not parse, so that nobody runs them
  *
  * BEGIN, ARGS... and END of a call are not interleaved with those of another, nor with TEXT. One thread.
  * SPDX-License-Identifier: MIT */

@@ -2,7 +2,8 @@
  *
  * The end of a call is the end of its JSON, whatever strings inside it hold. What turns out not to be JSON, or to call nothing that is
  * declared, is text; to be able to say so, a call is held until it is whole. A long one is not: behind HOLD_MAX bytes of its arguments the call
- * begins and they stream; if its JSON breaks later it stays visibly unfinished.
+ * begins and they stream, as far as closing strings and brackets would make JSON of them. If the model ends its output in it they are closed; if its
+ * JSON breaks later it stays visibly unfinished, for what is no JSON must not be run.
  * SPDX-License-Identifier: MIT */
 #include <stdint.h>
 #include <string.h>
@@ -224,6 +225,7 @@ struct parser {
     struct member name, args;
     bool began;  /* the call was told and its arguments stream */
     size_t sent; /* of the arguments */
+    size_t safe; /* up to here they are JSON but for closing quotes and brackets */
     struct respell respell;
 };
 
@@ -330,7 +332,7 @@ static void finish_call(struct parser *p, bool complete)
     p->state = complete ? BEHIND_CALL : IN_TEXT;
 }
 
-/* Streams the arguments up to `to`, but for the last brace. */
+/* Streams the arguments up to `to`. */
 static void stream(struct parser *p, size_t to)
 {
     if (to <= p->sent)
@@ -343,7 +345,7 @@ static void begin_streaming(struct parser *p)
 {
     toolcall_out_begin(p->out, p->tool);
     p->began = true;
-    p->sent = p->args.from;
+    p->sent = p->args.from; /* `safe` is behind it */
     p->respell = (struct respell){ 0 };
 }
 
@@ -403,6 +405,19 @@ static void top_value(struct parser *p, size_t at)
     buf_deinit(&key);
 }
 
+/* The byte before `at` was scanned; `word`: it was looked at as part of a number or literal. */
+static void note_safe(struct parser *p, bool word)
+{
+    const struct scan *s = &p->scan;
+    bool text = s->inside == STRING && !s->key;
+    bool value =
+        s->inside == NOTHING && (s->expect == COMMA_OR_END || s->expect == KEY_OR_END || s->expect == VALUE_OR_END);
+    if (text || value)
+        p->safe = p->at;
+    else if (word && s->inside != WORD && s->expect != BROKEN)
+        p->safe = p->at - 1;
+}
+
 /* One more byte of a call's JSON, with what it means at the top. */
 static void json_byte(struct parser *p)
 {
@@ -410,8 +425,10 @@ static void json_byte(struct parser *p)
     size_t at = p->at++;
     char c = p->in.p[at];
     bool between = s->depth == 1 && s->inside == NOTHING, in_key = s->depth == 1 && s->key && s->inside == STRING;
+    bool word = s->inside == WORD;
     enum expect expected = s->expect;
     scan_byte(s, c);
+    note_safe(p, word);
     if (between && (expected == KEY || expected == KEY_OR_END) && s->inside == STRING)
         p->key_from = at;
     else if (in_key && s->expect == COLON)
@@ -436,13 +453,15 @@ static bool in_json(struct parser *p)
             begin_streaming(p);
     }
     if (p->began)
-        stream(p, p->args.to != SIZE_MAX ? p->args.to - 1 : p->scan.expect == BROKEN ? p->at - 1 : p->at);
-    if (p->scan.expect == BROKEN && p->began)
+        stream(p, p->args.to != SIZE_MAX ? p->args.to - 1 : p->safe);
+    if (p->scan.expect == BROKEN && p->began) {
+        p->at = p->sent; /* the rest is text */
         finish_call(p, false);
-    else if (p->scan.expect == BROKEN)
+    } else if (p->scan.expect == BROKEN) {
         not_a_call(p);
-    else if (p->scan.expect == DONE)
+    } else if (p->scan.expect == DONE) {
         json_done(p);
+    }
     return p->state != IN_JSON;
 }
 
@@ -479,6 +498,7 @@ static void drop(struct parser *p, size_t n)
     p->call -= n;
     p->key_from -= MIN(n, p->key_from);
     p->sent -= MIN(n, p->sent);
+    p->safe -= MIN(n, p->safe);
     shift(&p->name, n);
     shift(&p->args, n);
 }
@@ -509,14 +529,28 @@ static void feed(void *parser, struct str text)
     run(p, false);
 }
 
+/* The model ended its output in a call that streams: what is open is closed, and what cannot be part of it is text. */
+static void close_call(struct parser *p)
+{
+    if (p->args.to == SIZE_MAX && p->scan.inside == WORD && word_whole(&p->scan))
+        p->safe = p->at;
+    if (p->args.to != SIZE_MAX)
+        p->safe = p->args.to;
+    stream(p, p->safe);
+    struct buf *args = toolcall_out_args(p->out);
+    if (p->respell.string)
+        buf_char(args, '"');
+    for (int i = p->args.to == SIZE_MAX ? p->scan.depth : 0; i > 1; i--)
+        buf_char(args, p->scan.stack[i - 1] == '{' ? '}' : ']');
+    toolcall_out_end(p->out, true);
+    p->at = p->safe;
+    p->state = IN_TEXT;
+}
+
 /* What the cut call says so far: its name must be known. */
-static void end_inside(struct parser *p, bool truncated)
+static void show_cut(struct parser *p)
 {
     bool object = p->args.from != SIZE_MAX && p->in.p[p->args.from] == '{';
-    if (!p->began && (p->tool < 0 || !truncated)) {
-        not_a_call(p);
-        return;
-    }
     if (!p->began && object)
         begin_streaming(p);
     else if (!p->began)
@@ -526,6 +560,16 @@ static void end_inside(struct parser *p, bool truncated)
     toolcall_out_end(p->out, false);
     p->at = p->in.n;
     p->state = IN_TEXT;
+}
+
+static void end_inside(struct parser *p, bool truncated)
+{
+    if (p->began && !truncated)
+        close_call(p);
+    else if (p->tool >= 0 && truncated)
+        show_cut(p);
+    else
+        not_a_call(p);
 }
 
 static void end(void *parser, bool truncated)

@@ -584,6 +584,10 @@ static bool forgiven(const char *file, struct str name)
         "json: no end of the frame",
         "json: no end of the frame, another call follows",
         "json: a broken call before a good one",
+        "json: long arguments that the model ends in a string",
+        "json: long arguments that the model ends behind a key",
+        "json: long arguments that the model ends in a number",
+        "json: long arguments without the call's brace",
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_eqz(name, names[i]) || strcmp(file, names[i]) == 0)

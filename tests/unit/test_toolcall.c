@@ -718,6 +718,7 @@ static void long_arguments_that_break_stay_unfinished(void **state)
     toolcall_feed(s.p, STR("\" oh}} text"));
     assert_false(toolcall_in_call(s.p));
     assert_false(s.t.calls[0].complete);
+    expect_str("nothing is lost", "content", buf_view(&s.t.content), STR("oh}} text"));
     stream_end(&s);
 }
 
