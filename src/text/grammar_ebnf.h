@@ -7,8 +7,8 @@
  *   // comment                            # is one, too
  *
  * Literals: "..." or '...', with \n \r \t \b \f \v \0 \" \' \\ \/ \xHH \uHHHH \u{H...}; an i behind one means either case of its ASCII letters.
- * Items are repeated by ? * + {n} {n,} {n,m} {,m} ~n ~n..m; ( ) groups; an alternative may be empty (a bar on a new line before the first makes none). "-> name" behind an alternative is
- * skipped. White space counts only inside literals and sets. Names are letters, digits, _ and -, not first a digit; ?name: and !name: define name.
+ * Items are repeated by ? * + {n} {n,} {n,m} {,m} ~n ~n..m; ( ) groups; an alternative may be empty (a bar on a new line before the first
+ * makes none). "-> name" behind an alternative is skipped. White space counts only inside literals and sets. Names are letters, digits, _ and -, not first a digit; ?name: and !name: define name.
  *
  * Rules may be recursive; left recursion only directly (sum: sum "+" term | term). Directives (%ignore, %import) are refused.
  * The rule "start" or "root", else the first, is the whole output.

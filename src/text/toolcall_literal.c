@@ -28,6 +28,8 @@ void toolcall_literal_escape(struct buf *out, struct str s)
     buf_add(out, s.p + from, s.n - from);
 }
 
+enum { EXPONENT_MAX = 1 << 20 };
+
 struct reader {
     struct str s;
     size_t at;
@@ -59,6 +61,21 @@ static size_t digits(struct reader *r)
     return r->at - from;
 }
 
+/* Whether the digits that stand before point * 10 are followed by zeros alone: s is digits, a point or none, digits. */
+static bool whole_at(struct str s, int64_t exponent)
+{
+    ptrdiff_t point = str_find(s, STR("."));
+    int64_t places = point < 0 ? 0 : (int64_t)s.n - point - 1;
+    for (size_t i = s.n; i > 0 && places > exponent; i--) {
+        if (s.p[i - 1] == '.')
+            continue;
+        if (s.p[i - 1] != '0')
+            return false;
+        places--;
+    }
+    return true;
+}
+
 /* Of a number: the sign, whole part, fraction, exponent; written in JSON's spelling. */
 static bool number(struct reader *r, bool *integral)
 {
@@ -80,20 +97,28 @@ static bool number(struct reader *r, bool *integral)
     }
     if (!n && !n_fraction)
         return false;
+    size_t end = r->out->n;
+    int64_t exponent = 0;
     if (peek(r) == 'e' || peek(r) == 'E') {
         size_t e = r->at++;
+        bool small = peek(r) == '-';
         if (peek(r) == '-' || peek(r) == '+')
             r->at++;
+        size_t first = r->at;
         if (!digits(r))
             return false;
         buf_str(r->out, str_sub(r->s, e, r->at));
+        if (!str_to_i64(str_sub(r->s, first, r->at), &exponent))
+            exponent = EXPONENT_MAX; /* of zero, or a number that is as good as zero */
+        exponent = small ? -exponent : exponent;
         *integral = false;
     }
     double x;
     if (!*integral) {
-        if (!str_to_double(str_sub(buf_view(r->out), from, r->out->n), &x) || !isfinite(x))
+        struct str all = str_sub(buf_view(r->out), from, r->out->n), mantissa = str_sub(buf_view(r->out), from, end);
+        if (!str_to_double(all, &x) || !isfinite(x))
             return false;
-        *integral = floor(x) == x && fabs(x) <= 9007199254740992.0;
+        *integral = whole_at(str_sub(mantissa, mantissa.p[0] == '-', mantissa.n), exponent);
     }
     return true;
 }

@@ -89,9 +89,22 @@ static unsigned type_named(struct str s)
     static const struct {
         const char *name;
         unsigned bit;
-    } names[] = { { "null", TOOLCALL_NULL },     { "boolean", TOOLCALL_BOOL },  { "integer", TOOLCALL_INTEGER },
-                  { "number", TOOLCALL_NUMBER }, { "string", TOOLCALL_STRING }, { "array", TOOLCALL_ARRAY },
-                  { "object", TOOLCALL_OBJECT } };
+    } names[] = { { "null", TOOLCALL_NULL },
+                  { "boolean", TOOLCALL_BOOL },
+                  { "integer", TOOLCALL_INTEGER },
+                  { "number", TOOLCALL_NUMBER },
+                  { "string", TOOLCALL_STRING },
+                  { "array", TOOLCALL_ARRAY },
+                  { "object", TOOLCALL_OBJECT },
+                  /* no types of JSON Schema, but tools made from Python's annotations have them */
+                  { "int", TOOLCALL_INTEGER },
+                  { "float", TOOLCALL_NUMBER },
+                  { "double", TOOLCALL_NUMBER },
+                  { "bool", TOOLCALL_BOOL },
+                  { "str", TOOLCALL_STRING },
+                  { "list", TOOLCALL_ARRAY },
+                  { "tuple", TOOLCALL_ARRAY },
+                  { "dict", TOOLCALL_OBJECT } };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_eqz(s, names[i].name))
             return names[i].bit;
