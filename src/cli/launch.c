@@ -78,7 +78,9 @@ static void codex_number(struct launch_plan *p, const char *name, size_t value)
 static void plan_claude(struct launch_plan *p, const struct launch_server *s)
 {
     env(p, "ANTHROPIC_BASE_URL", s->url);
-    env(p, "ANTHROPIC_API_KEY", s->key);
+    /* As a token: of a key it asks first whether to use it at all, and proposes no. One that is set already would be asked about, too. */
+    env(p, "ANTHROPIC_AUTH_TOKEN", s->key);
+    env(p, "ANTHROPIC_API_KEY", "");
     env(p, "ANTHROPIC_MODEL", s->model);
     env(p, "ANTHROPIC_DEFAULT_HAIKU_MODEL", s->model);
     env(p, "ANTHROPIC_DEFAULT_SONNET_MODEL", s->model);

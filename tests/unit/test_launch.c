@@ -40,6 +40,8 @@ static void claude_is_told_address_model_and_context(void **state)
     plan(&p, "claude");
     assert_string_equal(env_of(&p, "ANTHROPIC_BASE_URL"), "http://127.0.0.1:8082");
     assert_string_equal(env_of(&p, "ANTHROPIC_DEFAULT_HAIKU_MODEL"), server.model);
+    assert_string_equal(env_of(&p, "ANTHROPIC_AUTH_TOKEN"), "k y");
+    assert_string_equal(env_of(&p, "ANTHROPIC_API_KEY"), "");
     assert_string_equal(env_of(&p, "CLAUDE_CODE_MAX_CONTEXT_TOKENS"), "32768");
     assert_string_equal(env_of(&p, "CLAUDE_CODE_MAX_OUTPUT_TOKENS"), "8192");
     assert_string_equal(launch_word(&p, p.arg[0]), "claude");
