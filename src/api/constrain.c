@@ -129,9 +129,18 @@ static bool is_json(const struct api_request *r)
     return r->format == API_FORMAT_JSON || r->format == API_FORMAT_SCHEMA;
 }
 
+/* Tools were shown, and none may be called. */
+static bool must_not_call(const struct constrain_ask *a)
+{
+    const struct api_request *r = a->request;
+    return a->format && json_len(r->tools) && r->tool_choice == API_TOOLS_NONE && !has_format(r);
+}
+
 static enum form form_of(const struct constrain_ask *a)
 {
     const struct api_request *r = a->request;
+    if (must_not_call(a) && r->tool_grammar)
+        return FORM_TOOLS;
     if (may_call(a) && (forced(r) || is_json(r) || r->tool_grammar))
         return FORM_TOOLS;
     /* With reasoning before it, a form of JSON is the tools' grammar without tools. */
@@ -160,7 +169,9 @@ static struct grammar_tools_opts tools_opts(const struct constrain_ask *a)
     return (struct grammar_tools_opts){
         .format = a->format,
         .tools = calls ? a->tools : &none,
-        .mode = calls && forced(r) ? GRAMMAR_TOOLS_REQUIRED : GRAMMAR_TOOLS_AUTO,
+        .mode = calls && forced(r) ? GRAMMAR_TOOLS_REQUIRED
+                : must_not_call(a) ? GRAMMAR_TOOLS_NONE
+                                   : GRAMMAR_TOOLS_AUTO,
         .only = calls && r->tool_choice == API_TOOLS_NAMED ? r->tool_named : -1,
         .parallel = r->parallel_calls,
         .schema = r->format == API_FORMAT_SCHEMA ? r->format_schema : NULL,

@@ -50,6 +50,7 @@ MUST_CHECK int grammar_schema(struct grammar **out, const struct json *schema, b
 enum grammar_tools_mode {
     GRAMMAR_TOOLS_AUTO, /* free text; once a call is open (after <tool_call> + white space + <function=, or <function=DECLARED) it keeps to its tool */
     GRAMMAR_TOOLS_REQUIRED, /* at least one call, from the first token (reasoning before it is free) */
+    GRAMMAR_TOOLS_NONE, /* text without a tag that opens a call: a model that was shown tools would write calls that nobody reads */
 };
 
 struct grammar_tools_opts {

@@ -3,6 +3,7 @@
  *   auto        [reasoning] text (call text)*          text never opens a call, so that prose is never forced into one
  *   required    [reasoning] call+
  *   a schema    [reasoning] (JSON | call+)
+ *   none        [reasoning] text without tags of calls
  *
  * SPDX-License-Identifier: MIT */
 #include "text/grammar.h"
@@ -108,6 +109,8 @@ static int whole(const struct grammar_tool *t, const struct grammar_tools_opts *
                  struct err *e)
 {
     *lost = false;
+    if (o->mode == GRAMMAR_TOOLS_NONE)
+        return grammar_tool_without(t->b, STR("<tool_call>|<function="));
     if (o->mode == GRAMMAR_TOOLS_REQUIRED)
         return calls(t, o, w);
     if (!o->schema && !o->any_json)
@@ -128,7 +131,7 @@ static int build(struct grammar **out, const struct grammar_tools_opts *o, int64
     t.space = grammar_build_regex(b, STR("[ \\t\\r\\n]{0,8}"), false);
     int body = whole(&t, o, writer_of(o), lost, &inner);
     int root = seq(&t, thinking(&t, o), body, grammar_build_empty(b));
-    if (o->opens_think && o->mode == GRAMMAR_TOOLS_AUTO && !o->schema && !o->any_json) {
+    if (o->opens_think && o->mode != GRAMMAR_TOOLS_REQUIRED && !o->schema && !o->any_json) {
         const int either[] = { root, grammar_build_until(b, STR("</think>"), false) }; /* reasoning alone */
         root = grammar_build_alt(b, either, 2);
     }

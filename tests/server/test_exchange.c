@@ -535,6 +535,8 @@ static void tool_choice_is_obeyed(void **state)
     json_free(j);
     j = answer_of(put(API_CHAT, FILES, ", \"tool_choice\": \"none\", \"max_tokens\": 60, \"tools\": [" LIST_FILES "]"));
     assert_null(ask_at(j, "choices.0.message.tool_calls"));
+    struct str text = json_str(ask_at(j, "choices.0.message.content")); /* which the model would fill with a call */
+    assert_true(text.n && str_find(text, STR("<tool_call>")) < 0);
     json_free(j);
 }
 

@@ -199,6 +199,27 @@ static void reasoning_is_free_and_may_be_all(void **state)
     tools_close(&t);
 }
 
+static void no_call_opens_where_none_is_wanted(void **state)
+{
+    struct tools t;
+    (void)state;
+    tools_open(&t, tools_text, XML);
+    t.o.mode = GRAMMAR_TOOLS_NONE;
+    struct grammar *g = made(&t);
+    takes(g, "");
+    takes(g, "if (a < b) </tool_call> <function name=\"list\"> <tool_cal");
+    refuses(g, "Hm. <tool_call>");
+    refuses(g, "<function=list>");
+    grammar_release(g);
+    t.o.opens_think = true;
+    g = made(&t);
+    takes(g, "Hm <tool_call>\n<function=list>");
+    takes(g, "Hm <tool_call>\n</think>\n\nYes.");
+    refuses(g, "Hm\n</think>\n\n" CALL("list", ""));
+    grammar_release(g);
+    tools_close(&t);
+}
+
 static void one_call_at_most_if_not_parallel(void **state)
 {
     struct tools t;
@@ -665,6 +686,7 @@ int main(void)
         cmocka_unit_test(an_open_call_keeps_to_its_tool),
         cmocka_unit_test(required_calls_begin_with_the_first_token),
         cmocka_unit_test(reasoning_is_free_and_may_be_all),
+        cmocka_unit_test(no_call_opens_where_none_is_wanted),
         cmocka_unit_test(one_call_at_most_if_not_parallel),
         cmocka_unit_test(calls_or_an_answer_under_a_schema),
         cmocka_unit_test(calls_in_json_keep_to_their_schema),
