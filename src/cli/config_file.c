@@ -18,13 +18,13 @@ struct reader {
     struct err *e;
 };
 
-static void add(struct config_file *c, const char *key, struct str value)
+static void add(struct config_file *c, const char *key, struct str value, bool bare)
 {
     c->v = xrealloc(c->v, (c->n + 1) * sizeof *c->v);
     char *k = xstrdup(key);
     for (char *p = k; *p; p++)
         *p = (char)(*p == '_' ? '-' : *p);
-    c->v[c->n++] = (struct config_entry){ k, xstrndup(value.n ? value.p : "", value.n) };
+    c->v[c->n++] = (struct config_entry){ k, xstrndup(value.n ? value.p : "", value.n), bare };
 }
 
 /* What stands behind a value: nothing but white space and a comment. */
@@ -79,7 +79,7 @@ static bool list(struct reader *r, const char *key, struct str s, struct buf *wo
     while (s.n && s.p[0] != ']') {
         if (!one(&s, ",]", word))
             return false;
-        add(r->to, key, buf_view(word));
+        add(r->to, key, buf_view(word), false);
         s = str_trim(s);
         if (s.n && s.p[0] == ',')
             s = str_trim(str_sub(s, 1, s.n));
@@ -100,9 +100,10 @@ static int on_entry(void *arg, const char *section, const char *name, const char
     if (s.n && s.p[0] == '[') {
         ok = list(r, name, s, &word);
     } else {
+        bool plain = !s.n || (s.p[0] != '"' && s.p[0] != '\'');
         ok = one(&s, "", &word) && is_rest(s);
         if (ok)
-            add(r->to, name, buf_view(&word));
+            add(r->to, name, buf_view(&word), plain);
     }
     buf_deinit(&word);
     if (!ok)

@@ -1,7 +1,7 @@
 /* config_file.h - a file with values of options: INI, or the part of TOML that looks like it.
  *
  *   # comment                       [serve]                     values of one command stand in its section, or before any
- *   port = 8082                     alias = ["qwen", "local"]   a list; also: the key several times
+ *   port = 8082                     alias = ["qwen", "local"]   a list; also: alias = qwen, local, or the key several times
  *   api-key-file = "/etc/octet key" parallel = 16   # comment
  *
  * Quoted values know TOML's escapes \" \\ \n \t (in double quotes). A line has at most 190 bytes, a limit of the INI library. One thread.
@@ -9,6 +9,7 @@
 #ifndef CLI_CONFIG_FILE_H
 #define CLI_CONFIG_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -16,6 +17,7 @@
 
 struct config_entry {
     char *key, *value; /* owned; underscores of the key became dashes */
+    bool bare;         /* without quotes, and not in brackets: commas may separate values */
 };
 
 /* All zeros is empty. */

@@ -287,6 +287,18 @@ static int set_layer(const struct opt *p, const char *value, struct err *e)
     return p->type == OPT_TYPE_FLAG ? set_flag(p, str_from(value), e) : set(p, value, e);
 }
 
+/* Values with commas between. */
+static void add_list(struct opts_parsed *out, const struct opt *p, struct str rest)
+{
+    struct str head;
+    for (bool more = true; more;) {
+        more = str_cut(&rest, ',', &head);
+        head = str_trim(more ? head : rest);
+        if (head.n)
+            list_add(p->to.list, keep(out, head.p, head.n));
+    }
+}
+
 /* The option's variable of the environment, if it is set. */
 static int from_environment(struct opts_parsed *out, const struct opt *p, struct err *e)
 {
@@ -304,13 +316,7 @@ static int from_environment(struct opts_parsed *out, const struct opt *p, struct
         rc = set_layer(p, keep(out, value, strlen(value)), e);
         return rc ? err_wrap(e, "%s", name) : 0;
     }
-    struct str rest = str_from(value), head;
-    for (bool more = true; more;) {
-        more = str_cut(&rest, ',', &head);
-        head = str_trim(more ? head : rest);
-        if (head.n)
-            list_add(p->to.list, keep(out, head.p, head.n));
-    }
+    add_list(out, p, str_from(value));
     return 0;
 }
 
@@ -336,6 +342,8 @@ static int from_file(struct opts_parsed *out, const struct opts *o, const struct
             continue;
         if (before && p->type != OPT_TYPE_LIST)
             rc = err_set(e, ERR_ARG, "--%s is given twice", p->name);
+        else if (p->type == OPT_TYPE_LIST && file.v[i].bare)
+            add_list(out, p, str_from(file.v[i].value));
         else
             rc = set_layer(p, keep(out, file.v[i].value, strlen(file.v[i].value)), e);
         note(out, p, OPT_FROM_FILE);

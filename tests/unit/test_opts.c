@@ -349,12 +349,15 @@ static void a_file_may_be_ini_or_toml(void **state)
     struct layers f;
     layers_set_up(&f,
                   "# a comment\nkv_memory = 2GiB\n[serve]\nport = 8083 # the door\ncache-dir = \"/a \\\"b\\\" # c\"\n"
-                  "alias = one\nalias = two\n[run]\nseed = 3\n");
+                  "alias = one, two # and\nalias = three\nalias = \"four, not five\"\n[run]\nseed = 3\n");
     assert_int_equal(LAYERS(&f, (char *)"--config", f.file), 0);
     assert_int_equal(f.port, 8083);
     assert_int_equal(f.size, (uint64_t)2 << 30);
     assert_string_equal(f.dir, "/a \"b\" # c");
-    assert_int_equal(f.names.n, 2);
+    assert_int_equal(f.names.n, 4);
+    assert_string_equal(f.names.v[0], "one");
+    assert_string_equal(f.names.v[1], "two");
+    assert_string_equal(f.names.v[3], "four, not five");
     layers_tear_down(&f);
 }
 
