@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -30,12 +31,21 @@ struct launch {
 static int read_key(struct launch *l, struct err *e)
 {
     if (l->key_file) {
-        if (file_read(&l->key_text, l->key_file, e))
+        struct buf text = { 0 };
+        if (file_read(&text, l->key_file, e))
             return e->code;
-        struct str line = buf_view(&l->key_text), head;
-        if (str_cut(&line, '\n', &head))
-            buf_truncate(&l->key_text, head.n);
-        l->key = l->key_text.p ? l->key_text.p : "";
+        struct str rest = buf_view(&text), line = { 0 };
+        for (bool more = true; more && (!line.n || line.p[0] == '#');) {
+            more = str_cut(&rest, '\n', &line);
+            line = str_trim(more ? line : rest);
+        }
+        bool found = line.n && line.p[0] != '#';
+        if (found)
+            buf_str(&l->key_text, line);
+        buf_deinit(&text);
+        if (!found)
+            return err_set(e, ERR_FORMAT, "%s: found no key, expected one a line", l->key_file);
+        l->key = l->key_text.p;
     }
     if (!l->key)
         l->key = getenv("OCTET_API_KEY");
@@ -81,12 +91,21 @@ static int ask(struct launch *l, size_t *context, struct err *e)
     return rc;
 }
 
+/* It holds the server's key. */
+static int write_private(const char *path, struct str content, struct err *e)
+{
+    mode_t before = umask(077);
+    int rc = file_write(path, content, e);
+    umask(before);
+    return rc;
+}
+
 /* Replaces this process; returns only on failure. */
 static int start(struct launch_plan *p, const struct launch *l, struct err *e)
 {
     size_t n_more = l->got.args.n - 1;
     char **argv = xcalloc(p->n_arg + n_more + 1, sizeof *argv);
-    if (p->file && access(p->file, F_OK) != 0 && file_write(p->file, str_from(launch_word(p, p->file_text)), e)) {
+    if (p->file && access(p->file, F_OK) != 0 && write_private(p->file, str_from(launch_word(p, p->file_text)), e)) {
         mem_free(argv);
         return e->code;
     }
@@ -117,6 +136,9 @@ static int launch(struct launch *l, struct err *e)
     buf_z(&l->base, l->url);
     while (l->base.n && l->base.p[l->base.n - 1] == '/')
         buf_truncate(&l->base, l->base.n - 1);
+    /* What agents are given elsewhere often has it; here it is added where an agent wants it. */
+    if (l->base.n > 3 && strcmp(l->base.p + l->base.n - 3, "/v1") == 0)
+        buf_truncate(&l->base, l->base.n - 3);
     if ((!l->model || !l->context) && ask(l, &context, e))
         return e->code;
     struct launch_server s = { .url = l->base.p,
@@ -125,7 +147,7 @@ static int launch(struct launch *l, struct err *e)
                                .context = l->context ? (size_t)l->context : context };
     int rc = launch_plan(&p, l->got.args.v[0], &s, e);
     if (!rc && l->print) {
-        launch_plan_print(&p, &out);
+        launch_plan_print(&p, l->got.args.v + 1, l->got.args.n - 1, &out);
         fwrite(out.p, 1, out.n, stdout);
     } else if (!rc) {
         rc = start(&p, l, e);
@@ -145,7 +167,7 @@ int cmd_launch(int argc, char **argv)
         OPT_STRING(0, "model", &l.model, "NAME", "the name to ask for (the first that the server lists)"),
         OPT_INT(0, "context", &l.context, 1, MAX_CONTEXT, "N", "tokens of one conversation (what the server says)"),
         OPT_STRING(0, "api-key", &l.key, "KEY", "the server's key; better in $OCTET_API_KEY or a file"),
-        OPT_STRING(0, "api-key-file", &l.key_file, "FILE", "a file whose first line is the key"),
+        OPT_STRING(0, "api-key-file", &l.key_file, "FILE", "a file of keys, as the server has it: the first is taken"),
         OPT_FLAG(0, "print", &l.print, "only print what would be set and started"),
     };
     const struct opt_group groups[] = { { NULL, table, ARRAY_LEN(table) } };

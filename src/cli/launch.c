@@ -219,7 +219,7 @@ static void shell(struct buf *out, const char *word)
     buf_char(out, '\'');
 }
 
-void launch_plan_print(const struct launch_plan *p, struct buf *out)
+void launch_plan_print(const struct launch_plan *p, const char *const *more, size_t n_more, struct buf *out)
 {
     for (size_t i = 0; i < p->n_env; i++) {
         const char *word = launch_word(p, p->env[i]), *value = strchr(word, '=') + 1;
@@ -229,10 +229,14 @@ void launch_plan_print(const struct launch_plan *p, struct buf *out)
         buf_char(out, '\n');
     }
     if (p->file)
-        buf_printf(out, "cat >%s <<'END'\n%sEND\n", p->file, launch_word(p, p->file_text));
+        buf_printf(out, "(umask 077 && cat >%s) <<'END'\n%sEND\n", p->file, launch_word(p, p->file_text));
     for (size_t i = 0; i < p->n_arg; i++) {
         buf_z(out, i ? " " : "");
         shell(out, launch_word(p, p->arg[i]));
+    }
+    for (size_t i = 0; i < n_more; i++) {
+        buf_char(out, ' ');
+        shell(out, more[i]);
     }
     buf_char(out, '\n');
 }

@@ -36,7 +36,7 @@ struct launch_plan {
 MUST_CHECK int launch_plan(struct launch_plan *p, const char *agent, const struct launch_server *s, struct err *e);
 void launch_plan_deinit(struct launch_plan *p);
 const char *launch_word(const struct launch_plan *p, size_t offset);
-/* Appends the plan as lines for a shell: exports, the file, the command. */
-void launch_plan_print(const struct launch_plan *p, struct buf *out);
+/* Appends the plan as lines for a shell: exports, the file, the command with `more` words behind it. */
+void launch_plan_print(const struct launch_plan *p, const char *const *more, size_t n_more, struct buf *out);
 
 #endif

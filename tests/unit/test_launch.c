@@ -105,7 +105,7 @@ static void a_shell_reads_the_printed_plan_back(void **state)
         plan(&p, agents[i]);
         p.file = NULL;
         buf_printf(&script, "%s() { printf '%%s\\n' \"$@\"; }\n", agents[i]);
-        launch_plan_print(&p, &script);
+        launch_plan_print(&p, NULL, 0, &script);
         for (size_t k = 0; k < p.n_env; k++) {
             const char *word = launch_word(&p, p.env[k]);
             buf_printf(&script, "printf '%%s\\n' \"$%.*s\"\n", (int)strcspn(word, "="), word);
