@@ -14,6 +14,7 @@
  *   arguments     an object with its keys in the order sent
  *   reasoning     reasoning_content, thinking blocks and reasoning items go to the template as reasoning_content; the template decides
  *                 what it shows. redacted_thinking is dropped
+ *   tools         of two that the model would see under one name, the first counts
  *   references    an item_reference of Responses is read as the item that it names (api/items.h)
  *   deferred      a tool with defer_loading is not listed; a tool_reference in a result becomes its definition in that place
  *

@@ -208,11 +208,25 @@ int read_tool_choice(struct reader *rd)
     return read_named_tool(rd, name, "tool_choice");
 }
 
+/* The place among the callable tools of one that the model sees under the same name, which is `next` for a new name; *fresh says which. */
+static uint32_t place_of(struct map *seen, const struct reader_tool *t, uint32_t next, bool *fresh)
+{
+    struct buf name = { 0 };
+    uint32_t at = next;
+    read_shown_name(&name, t->space, t->name);
+    *fresh = !map_get(seen, buf_view(&name), &at);
+    if (*fresh && map_set(seen, buf_view(&name), next) < 0)
+        *fresh = false;
+    buf_deinit(&name);
+    return at;
+}
+
 int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
 {
     struct api_request *r = rd->r;
     int named = -1;
     size_t n_shown = 0, n_made = 0;
+    struct map seen = { 0 };
     struct json **made = xcalloc(rd->n_tool, sizeof(struct json *));
     const struct json **listed = xcalloc(rd->n_tool, sizeof(struct json *));
     r->tool = xcalloc(rd->n_tool, sizeof *r->tool);
@@ -220,14 +234,19 @@ int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
         const struct reader_tool *t = &rd->tool[i];
         if (t->deferred && !t->wanted)
             continue;
+        bool fresh;
+        uint32_t at = place_of(&seen, t, (uint32_t)r->n_tool, &fresh);
         if (r->tool_choice == API_TOOLS_NAMED && (size_t)r->tool_named == i)
-            named = (int)r->n_tool;
+            named = (int)at;
+        if (!fresh)
+            continue;
         r->tool[r->n_tool++] = (struct api_tool){ .kind = t->kind, .name = t->name, .space = t->space };
         made[n_made] = tool_node(t);
         if (!t->deferred)
             listed[n_shown++] = made[n_made];
         n_made++;
     }
+    map_deinit(&seen);
     r->tool_named = MAX(named, 0);
     *all = n_made ? json_join_array((const struct json *const *)made, n_made) : NULL;
     *shown = n_shown ? json_join_array(listed, n_shown) : NULL;

@@ -533,6 +533,12 @@ static void tool_choice_is_obeyed(void **state)
                       "[" LIST_FILES_MESSAGES "], \"max_tokens\": 200"));
     assert_at(j, "content.0.name", "list_files");
     json_free(j);
+    /* What stands behind a tool that was declared twice is still called by its own name. */
+    j = answer_of(put(API_MESSAGES, SUM,
+                      ", \"tool_choice\": {\"type\": \"tool\", \"name\": \"b\"}, \"max_tokens\": 200, \"tools\": "
+                      "[" LIST_FILES_MESSAGES "," LIST_FILES_MESSAGES ", {\"name\": \"b\"}]"));
+    assert_at(j, "content.0.name", "b");
+    json_free(j);
     j = answer_of(put(API_CHAT, FILES, ", \"tool_choice\": \"none\", \"max_tokens\": 60, \"tools\": [" LIST_FILES "]"));
     assert_null(ask_at(j, "choices.0.message.tool_calls"));
     struct str text = json_str(ask_at(j, "choices.0.message.content")); /* which the model would fill with a call */

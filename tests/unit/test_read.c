@@ -71,6 +71,7 @@ static bool check_number(const char *name, const struct api_request *r, struct s
 {
     const struct number numbers[] = {
         { "prefill", r->prefill },
+        { "tool_named", r->tool_named },
         { "images", r->n_image },
         { "documents", r->n_document },
         { "n_tool", (double)r->n_tool },
