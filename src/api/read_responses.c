@@ -188,6 +188,8 @@ static int read_item(struct reader *rd, const struct json *item, const char *at)
         return read_bad(rd, at, "an object", item);
     if (read_str(rd, item, read_path(path, "%s.", at), "type", &type))
         return -1;
+    if (!type.n && !json_get(item, "role") && json_get(item, "id"))
+        return item_reference(rd, item, at); /* its type may be left out */
     if (!type.n)
         return item_message(rd, item, at);
     for (size_t i = 0; i < ARRAY_LEN(item_types); i++)
