@@ -216,11 +216,24 @@ static int without_tools(struct grammar **g, struct grammar_tools_opts *o, const
     return rc;
 }
 
+/* A strict schema is refused for what cannot be enforced also where calls take the place of the answer that it is for. */
+static int check_unused(const struct grammar_tools_opts *o, struct err *e)
+{
+    struct grammar *g = NULL;
+    int rc =
+        o->mode == GRAMMAR_TOOLS_REQUIRED && o->schema && o->strict ? grammar_schema(&g, o->schema, true, NULL, e) : 0;
+    grammar_release(g);
+    return rc;
+}
+
 static int compile_tools(struct grammar **g, const struct constrain_ask *a, struct buf *relaxed, struct err *e)
 {
     struct grammar_tools_opts o = tools_opts(a);
     struct err why = ERR_INIT;
-    int rc = grammar_tools(g, &o, relaxed, &why);
+    int rc = check_unused(&o, e);
+    if (rc)
+        return rc;
+    rc = grammar_tools(g, &o, relaxed, &why);
     if (rc && rc != ERR_NOMEM && o.tools->n)
         return without_tools(g, &o, &why, relaxed, e);
     return rc ? err_set(e, rc, "%s", why.msg) : 0;

@@ -643,16 +643,21 @@ static void a_strict_schema_that_cannot_be_enforced_is_refused_by_name(void **st
     const char *format = ", \"max_tokens\": 20, \"response_format\": {\"type\": \"json_schema\", \"json_schema\": "
                          "{\"name\": \"x\", \"strict\": %s, \"schema\": {\"type\": \"object\", \"properties\": {\"a\": "
                          "{\"type\": \"array\", \"uniqueItems\": true, \"items\": {}}}, \"unevaluatedProperties\": "
-                         "{\"$dynamicRef\": \"#x\"}}}}";
+                         "{\"$dynamicRef\": \"#x\"}}}}%s";
+    static const char *const tools[] = { "", ", \"tools\": [" LIST_FILES "]",
+                                         ", \"tool_choice\": \"required\", \"tools\": [" LIST_FILES "]",
+                                         ", \"tool_choice\": \"none\", \"tools\": [" LIST_FILES "]" };
     (void)state;
-    struct ask_reply r = put(API_CHAT, SUM, format, "true");
-    assert_int_equal(r.status, 400);
-    struct json *j = ask_json(&r);
-    assert_at(j, "error.param", "response_format");
-    struct str text = json_str(ask_at(j, "error.message"));
-    assert_true(str_find(text, STR("uniqueItems")) >= 0 || str_find(text, STR("$dynamicRef")) >= 0 ||
-                str_find(text, STR("unevaluatedProperties")) >= 0);
-    json_free(j);
+    for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+        struct ask_reply r = put(API_CHAT, SUM, format, "true", tools[i]);
+        assert_int_equal(r.status, 400);
+        struct json *j = ask_json(&r);
+        assert_at(j, "error.param", "response_format");
+        struct str text = json_str(ask_at(j, "error.message"));
+        assert_true(str_find(text, STR("uniqueItems")) >= 0 || str_find(text, STR("$dynamicRef")) >= 0 ||
+                    str_find(text, STR("unevaluatedProperties")) >= 0);
+        json_free(j);
+    }
 }
 
 static void stop_strings_end_an_answer_and_are_not_in_it(void **state)
