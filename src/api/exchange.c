@@ -50,7 +50,8 @@ static struct exchange *make(struct service *s, const struct exchange_head *h)
     x->session = copy(x, 4, h->header ? h->header(h->arg, "x-session-id") : (struct str){ 0 });
     x->received_ns = h->received_ns ? h->received_ns : clock_ns();
     reply_init(&x->reply);
-    if (x->session.n)
+    /* Whole or not at all: a part of it would be the name of another session. */
+    if (x->session.n && x->session.n < sizeof x->reply.header->value)
         reply_header(&x->reply, "X-Session-Id", x->session);
     return x;
 }

@@ -1317,6 +1317,12 @@ static void the_line_about_an_exchange_has_its_figures(void **state)
     assert_int_equal(ask_int(j, "prompt_tokens"), 21);
     assert_int_equal(ask_int(j, "completion_tokens"), 9);
     json_free(j);
+    char name[400] = { 0 };
+    memset(name, 's', sizeof name - 1);
+    const struct ask longer = { .method = "GET", .path = "/health", .header = { { "X-Session-Id", name } } };
+    struct ask_reply health = ask_with(world, &longer);
+    assert_null(ask_reply_header(&health, "X-Session-Id"));
+    buf_deinit(&health.body);
 }
 
 static void assert_private(const char *path, mode_t want)
