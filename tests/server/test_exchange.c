@@ -521,6 +521,41 @@ static void an_item_of_an_answer_may_be_referred_to(void **state)
     json_free(j);
 }
 
+/* Begun by the client with the model's own words, an answer ends as it does without: in both APIs that know this, streamed too. */
+static void an_answer_goes_on_from_what_the_client_began(void **state)
+{
+    (void)state;
+    struct json *j = answer_of(put(API_MESSAGES, SUM, ", \"max_tokens\": 40"));
+    struct buf full = { 0 }, begun = { 0 }, body = { 0 };
+    buf_str(&full, json_str(ask_at(j, "content.0.text")));
+    json_free(j);
+    assert_true(full.n > 4);
+    json_write_str(&begun, (struct str){ full.p, 3 });
+    for (int i = 0; i < 4; i++) {
+        bool stream = i % 2;
+        enum api_dialect d = i < 2 ? API_MESSAGES : API_CHAT;
+        buf_reset(&body);
+        buf_printf(&body,
+                   "{\"messages\": [{\"role\": \"user\", \"content\": \"" SUM "\"}, {\"role\": \"assistant\", "
+                   "\"content\": %s}], \"max_tokens\": 40, \"stream\": %s%s}",
+                   begun.p, stream ? "true" : "false", d == API_CHAT ? ", \"continue_final_message\": true" : "");
+        struct ask_reply r = ask(world, "POST", d == API_CHAT ? "/v1/chat/completions" : "/v1/messages", body.p);
+        if (stream) {
+            struct ask_gathered g = stream_of(r, d);
+            assert_string_equal(g.text.p, full.p + 3);
+            ask_gathered_deinit(&g);
+            continue;
+        }
+        j = answer_of(r);
+        struct str text = json_str(ask_at(j, d == API_CHAT ? "choices.0.message.content" : "content.0.text"));
+        assert_true(str_eqz(text, full.p + 3));
+        json_free(j);
+    }
+    buf_deinit(&full);
+    buf_deinit(&begun);
+    buf_deinit(&body);
+}
+
 static void tool_choice_is_obeyed(void **state)
 {
     (void)state;
@@ -1456,6 +1491,7 @@ int main(void)
         cmocka_unit_test_setup(a_stream_tells_what_one_object_tells, use_whole),
         cmocka_unit_test_setup(calls_arrive_over_the_three_apis_streamed_and_not, use_whole),
         cmocka_unit_test_setup(an_item_of_an_answer_may_be_referred_to, use_whole),
+        cmocka_unit_test_setup(an_answer_goes_on_from_what_the_client_began, use_whole),
         cmocka_unit_test_setup(tool_choice_is_obeyed, use_whole),
         cmocka_unit_test_setup(only_one_call_is_made_where_parallel_calls_are_refused, use_whole),
         cmocka_unit_test_setup(an_answer_keeps_to_its_schema, use_whole),
