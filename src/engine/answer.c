@@ -181,8 +181,10 @@ int answer_guess(struct answer *a, int32_t *ids, int n, int max, int *n_forced)
 
 int answer_error(const struct answer *a, struct err *e)
 {
-    if (a->refused && matcher_failed(a->matcher))
-        return err_set(e, ERR_NOMEM, "no memory to follow the answer's grammar behind its %zu tokens", a->ids.n);
+    int lost = a->refused ? matcher_failed(a->matcher) : 0;
+    if (lost)
+        return err_set(e, lost, "no %s to follow the answer's grammar behind its %zu tokens",
+                       lost == ERR_LIMIT ? "time" : "memory", a->ids.n);
     if (a->refused)
         return err_set(e, ERR_LIMIT, "the answer's grammar allows nothing behind its %zu tokens, not even an end",
                        a->ids.n);

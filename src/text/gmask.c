@@ -310,7 +310,9 @@ static const struct gmask *work_out(struct gstore *s, const struct token_trie *t
     struct gmask *m = NULL;
     if (words && path) {
         const int32_t *eos = token_trie_eos(t, &n_eos);
+        gstore_limit(s, true);
         fill(s, t, state, words, path);
+        gstore_limit(s, false);
         for (size_t i = 0; i < n_eos && s->states[state].may_end; i++)
             set_bit(words, eos[i]);
         if (!s->failed)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "text/grow.h"
 
@@ -49,6 +50,10 @@ struct gstore_parts {
     uint32_t *work;  /* words of an object in the making */
     size_t cap_work;
 };
+
+enum { TICKS = 16 }; /* steps and unions between looks at the clock */
+/* What one mask, or one token's way, may take of the processor: other answers wait for it. Recorded grammars need a hundredth. */
+enum { LIMIT_NS = 1000000000 };
 
 static bool room(struct gstore *s, void *array, size_t *cap, size_t need, size_t size)
 {
@@ -144,12 +149,19 @@ static uint32_t push(struct gstore *s, uint32_t node, uint32_t at, uint32_t set)
     return set_of(s, cell(s, node, at, set));
 }
 
+static void look_at_clock(struct gstore *s)
+{
+    if (s->deadline && ++s->ticks % TICKS == 0 && clock_thread_ns() > s->deadline)
+        s->failed = s->slow = true;
+}
+
 static uint32_t set_union(struct gstore *s, uint32_t a, uint32_t b)
 {
     struct gstore_parts *p = s->parts;
     size_t na, nb, n = 1, i = 0, j = 0;
     if (a == b)
         return a;
+    look_at_clock(s);
     const uint32_t *x = object_words(p, a, &na), *y = object_words(p, b, &nb);
     if (!room(s, &p->work, &p->cap_work, na + nb + 1, sizeof *p->work))
         return 0;
@@ -557,6 +569,7 @@ static void remember(struct gstore *s, uint32_t state, uint8_t byte, uint32_t to
 uint32_t gstore_step(struct gstore *s, uint32_t state, uint8_t byte)
 {
     size_t n;
+    look_at_clock(s);
     if (s->failed)
         return GSTATE_DEAD;
     step_begin(s);
@@ -570,6 +583,11 @@ uint32_t gstore_step(struct gstore *s, uint32_t state, uint8_t byte)
 }
 
 /* --- the store ------------------------------------------------------------------------------------------------------------------ */
+
+void gstore_limit(struct gstore *s, bool on)
+{
+    s->deadline = on ? clock_thread_ns() + LIMIT_NS : 0;
+}
 
 static void make_first(struct gstore *s)
 {
@@ -600,8 +618,10 @@ struct gstore *gstore_new(const struct gdef *d, uint64_t trie, size_t max_bytes)
     s->parts->begun = mem_try_calloc(d->n, sizeof *s->parts->begun);
     s->parts->after = mem_try_calloc(d->n, sizeof *s->parts->after);
     s->failed = !s->parts->begun || !s->parts->after;
+    gstore_limit(s, true);
     if (!s->failed)
         make_first(s);
+    gstore_limit(s, false);
     if (s->failed) {
         gstore_free(s);
         return NULL;

@@ -50,9 +50,12 @@ struct gconfig {
 
 struct gstore {
     const struct gdef *def;
-    uint64_t trie; /* serial number of the vocabulary that masks are over */
-    int refs;      /* under the lock */
-    bool failed;
+    uint64_t trie;    /* serial number of the vocabulary that masks are over */
+    int refs;         /* under the lock */
+    bool failed;      /* memory was out, or: */
+    bool slow;        /* steps were still worked out when `deadline` had passed */
+    int64_t deadline; /* of clock_thread_ns, for steps; 0: none */
+    unsigned ticks;
     size_t max_bytes; /* full beyond this */
     size_t bytes;
     uint32_t start, end;   /* states: nothing written; an end token was drawn */
@@ -66,6 +69,8 @@ struct gstore *gstore_new(const struct gdef *d, uint64_t trie, size_t max_bytes)
 void gstore_free(struct gstore *s);
 bool gstore_full(const struct gstore *s);
 
+/* Between on and off, what is worked out may take a second of the processor; then the store is `failed` and `slow`. */
+void gstore_limit(struct gstore *s, bool on);
 /* Works out a successor. */
 uint32_t gstore_step(struct gstore *s, uint32_t state, uint8_t byte);
 

@@ -17,7 +17,7 @@ struct matcher {
     struct gstore *s;           /* held */
     uint32_t trail[TRAIL];      /* states, the current one at `at`; older ones before it, as a ring */
     size_t at, n;               /* n: how many of them are before the current one */
-    bool failed;                /* for good */
+    int failed;                 /* why, for good; 0: it has not */
     uint32_t *words;            /* owned: the mask that a list is written out to */
     const struct gmask *list;   /* borrowed from s: the list whose bits are set in words, or NULL */
 };
@@ -31,7 +31,7 @@ int matcher_new(struct matcher **out, struct grammar *g, const struct token_trie
     if (!m->s) {
         mem_free(m->words);
         mem_free(m);
-        return err_set(e, ERR_NOMEM, "no memory for an output's place in its grammar");
+        return err_set(e, ERR_NOMEM, "no memory, or no time, for an output's place in its grammar");
     }
     m->g = grammar_hold(g);
     m->t = t;
@@ -102,8 +102,9 @@ static const struct gmask *mask_in_store(struct matcher *m)
 static const struct gmask *current_mask(struct matcher *m)
 {
     const struct gmask *k = mask_in_store(m);
-    k = k ? k : mask_in_store(m);
-    m->failed |= !k;
+    bool slow = !k && m->s->slow;
+    k = k || slow ? k : mask_in_store(m);
+    m->failed = k ? 0 : slow ? ERR_LIMIT : ERR_NOMEM;
     return k;
 }
 
@@ -155,7 +156,9 @@ static uint32_t after(struct matcher *m, int32_t id)
 static bool step(struct matcher *m, int32_t id, uint32_t *to)
 {
     pthread_mutex_lock(&m->g->lock);
+    gstore_limit(m->s, true);
     *to = after(m, id);
+    gstore_limit(m->s, false);
     bool known = *to != GSTATE_DEAD || !m->s->failed;
     pthread_mutex_unlock(&m->g->lock);
     return known;
@@ -167,8 +170,10 @@ bool matcher_accept(struct matcher *m, int32_t id)
     if (m->failed)
         return false;
     if (!step(m, id, &to)) {
-        move_on(m);
-        m->failed = !step(m, id, &to);
+        bool slow = m->s->slow;
+        if (!slow)
+            move_on(m);
+        m->failed = slow ? ERR_LIMIT : step(m, id, &to) ? 0 : ERR_NOMEM;
     }
     if (to == GSTATE_DEAD)
         return false;
@@ -202,7 +207,7 @@ bool matcher_must_end(struct matcher *m)
     return must;
 }
 
-bool matcher_failed(const struct matcher *m)
+int matcher_failed(const struct matcher *m)
 {
     return m->failed;
 }

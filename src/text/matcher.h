@@ -40,8 +40,8 @@ bool matcher_accept(struct matcher *m, int32_t id);
 void matcher_rollback(struct matcher *m, size_t n);
 bool matcher_may_end(struct matcher *m);  /* the output may end here */
 bool matcher_must_end(struct matcher *m); /* nothing but an end may come */
-/* Memory was out, or a limit of the grammar's store: what may follow is not known, so nothing is allowed any more, not even an end, which would say
- * that the output is whole. For good. */
-bool matcher_failed(const struct matcher *m);
+/* ERR_NOMEM or ERR_LIMIT: memory was out, or a mask took longer than it may, so what may follow is not known and nothing is allowed any more; not even
+ * an end, which would say that the output is whole. For good. 0: all is well. */
+int matcher_failed(const struct matcher *m);
 
 #endif

@@ -99,9 +99,9 @@ void matcher_rollback(struct matcher *m, size_t n)
     m->at -= n;
 }
 
-bool matcher_failed(const struct matcher *m)
+int matcher_failed(const struct matcher *m)
 {
-    return m->failed;
+    return m->failed ? ERR_NOMEM : 0;
 }
 
 bool matcher_may_end(struct matcher *m)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "format/json.h"
@@ -262,6 +263,28 @@ static void test_a_matcher_without_memory_allows_nothing(void **state)
     }
 }
 
+/* A grammar that may be read in thousands of ways at every byte: others do not wait for its masks for ever. */
+static void test_a_mask_that_takes_too_long_is_given_up(void **state)
+{
+    (void)state;
+    struct grammar_build *b = grammar_build_new(NULL);
+    static int many[1500];
+    int rule = grammar_build_rule(b);
+    grammar_build_define(b, rule, grammar_build_repeat(b, lit(b, "x"), 0, SIZE_MAX));
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = rule;
+    struct grammar *g = finish(b, grammar_build_seq(b, many, ARRAY_LEN(many)));
+    struct matcher *m = try_matcher(g);
+    int64_t from = clock_thread_ns();
+    const uint32_t *mask = matcher_mask(m);
+    assert_true(clock_thread_ns() - from < INT64_C(1500000000));
+    assert_int_equal(matcher_failed(m), ERR_LIMIT);
+    for (size_t i = 0; i < matcher_words((size_t)tokenizer_size(try_tok)); i++)
+        assert_int_equal(mask[i], 0);
+    matcher_free(m);
+    grammar_release(g);
+}
+
 /* A copy of the mask, all ones where there is none. */
 static uint32_t *mask_copy(struct matcher *m)
 {
@@ -421,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_free_text_has_no_mask_until_a_trigger),
         cmocka_unit_test(test_an_output_that_must_end_allows_the_end_alone),
         cmocka_unit_test(test_a_matcher_without_memory_allows_nothing),
+        cmocka_unit_test(test_a_mask_that_takes_too_long_is_given_up),
         cmocka_unit_test(test_rolling_back_is_never_having_been_there),
         cmocka_unit_test(test_stores_that_are_full_are_left_behind),
         cmocka_unit_test(test_threads_share_a_grammar),
