@@ -5,7 +5,7 @@ Runs each agent in a network namespace that has nothing but loopback, with a hom
 
   tool    the model calls the agent's shell tool once, then ends; the agent has to run it and to print the final text
   resume  a second prompt continues the session of `tool`
-  long    the tool's output fills the context: the second request is refused as too long
+  long    the output of a tool fills the context: the request with it is refused as too long, and the agent compacts or stops with a clear word
   cut     the connection is cut in the middle of the first answer; the agent has to ask again
 
 The model's words come from a script (src/api/script.h); tokens, templates, tool-call parser and protocol are real. With --model DIR --free the model speaks
@@ -16,6 +16,7 @@ import argparse
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -40,11 +41,13 @@ def call(name, arguments):
 class Agent:
     """How one agent is told about the server and asked something. `shell` makes the call of its shell tool for a command."""
 
-    def __init__(self, name, program, shell, first, again, setup=None, launch=None, env=None, on_long=(0,)):
+    def __init__(self, name, program, shell, first, again, setup=None, launch=None, env=None, on_long=(0, "FINAL-LONG"), files=1, untold=None):
         self.name, self.program, self.shell = name, program, shell
         self.first, self.again = first, again  # arguments around PROMPT; again: None where it cannot resume headless
         self.setup, self.launch, self.env = setup, launch, env or {}
-        self.on_long = on_long  # exit codes that are right after a request that was too long
+        self.on_long = on_long  # exit code and words after a request that was too long: most compact and go on
+        self.files = files  # how many outputs fill the context: compacting can leave only whole ones out
+        self.untold = untold  # the environment for the scene `long` in place of `octet launch`, which would tell the agent its context
 
 
 def write(path, text):
@@ -89,24 +92,26 @@ models:
 
 AGENTS = [
     Agent("claude-code", "claude", lambda c: call("Bash", {"command": c, "description": "look"}),
-          ["-p", "PROMPT", "--allowedTools", "Bash"], ["--continue", "-p", "PROMPT", "--allowedTools", "Bash"], launch="claude"),
+          ["-p", "PROMPT", "--allowedTools", "Bash"], ["--continue", "-p", "PROMPT", "--allowedTools", "Bash"], launch="claude", files=3,
+          untold={"ANTHROPIC_BASE_URL": "URL", "ANTHROPIC_API_KEY": "local", "ANTHROPIC_MODEL": MODEL, "DISABLE_TELEMETRY": "1",
+                  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_ERROR_REPORTING": "1", "ANTHROPIC_SMALL_FAST_MODEL": MODEL}),
     Agent("codex", "codex", lambda c: call("exec_command", {"cmd": c}),
           ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "PROMPT"],
           ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "resume", "--last", "PROMPT"],
-          setup=setup_codex, launch="codex", on_long=(0, 1)),
+          setup=setup_codex, launch="codex"),
     Agent("opencode", "opencode", lambda c: call("bash", {"command": c, "description": "look"}),
-          ["run", "PROMPT"], ["run", "--continue", "PROMPT"], launch="opencode", on_long=(0, 1),
+          ["run", "PROMPT"], ["run", "--continue", "PROMPT"], launch="opencode", on_long=(1, "maximum context length is"),
           env={"OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_SHARE": "1", "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1"}),
     Agent("qwen-code", "qwen", lambda c: call("run_shell_command", {"command": c, "is_background": "false"}),
           ["--yolo", "-p", "PROMPT"], ["--yolo", "--continue", "-p", "PROMPT"], setup=setup_qwen, launch="qwen"),
     Agent("pi", "pi", lambda c: call("bash", {"command": c}),
           ["--provider", "local", "--model", MODEL, "-p", "PROMPT"],
           ["--provider", "local", "--model", MODEL, "--continue", "-p", "PROMPT"], setup=setup_pi,
-          env={"PI_OFFLINE": "1", "PI_TELEMETRY": "0", "PI_SKIP_VERSION_CHECK": "1"}),
+          env={"PI_OFFLINE": "1", "PI_TELEMETRY": "0", "PI_SKIP_VERSION_CHECK": "1"}, on_long=(0, "")),
     Agent("continue", "cn", lambda c: call("Bash", {"command": c}),
           ["--config", "HOME/.continue/config.yaml", "--auto", "-p", "PROMPT"],
           ["--config", "HOME/.continue/config.yaml", "--auto", "--resume", "-p", "PROMPT"], setup=setup_continue,
-          env={"CONTINUE_TELEMETRY_ENABLED": "0", "CONTINUE_METRICS_ENABLED": "0"}, on_long=(0, 1)),
+          env={"CONTINUE_TELEMETRY_ENABLED": "0", "CONTINUE_METRICS_ENABLED": "0"}, on_long=(1, "maximum context length is")),
     Agent("cline", "cline", lambda c: call("run_commands", {"commands": json.dumps([c])}),
           ["PROMPT"], None, env={"CLINE_NO_AUTO_UPDATE": "1"}),
 ]
@@ -139,6 +144,16 @@ class Server:
                 break
         if not self.url:
             raise RuntimeError("octet serve did not start: " + open(self.log.name).read()[-2000:])
+
+    def said(self):
+        return open(self.log.name, errors="replace").read()
+
+    def prompts(self):
+        """Prompt tokens of each answered request."""
+        return [int(n) for n in re.findall(r" access .* POST /v1/\S+ 200 in=(\d+) ", self.said())]
+
+    def refused(self):
+        return len(re.findall(r" access .* POST /v1/\S+ 400 ", self.said()))
 
     def close(self):
         self.process.terminate()
@@ -196,7 +211,7 @@ class Cutter:
         self.listener.close()
 
 
-def ask(agent, a, url, home, work, arguments, prompt):
+def ask(agent, a, url, home, work, arguments, prompt, told=True):
     if agent.setup:
         agent.setup(home, url)
     if agent.name == "cline":
@@ -204,11 +219,14 @@ def ask(agent, a, url, home, work, arguments, prompt):
                        cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
     words = [prompt if w == "PROMPT" else w.replace("HOME", home) for w in arguments]
     command = [agent.program] + words
-    if agent.launch:
+    env = dict(a.env(home), **agent.env)
+    if agent.untold and not told:
+        env.update({k: v.replace("URL", url) for k, v in agent.untold.items()})
+    elif agent.launch:
         command = [a.octet, "launch", agent.launch, "--url", url, "--model", MODEL, "--"] + words
     started = time.time()
     try:
-        done = subprocess.run(command, env=dict(a.env(home), **agent.env), cwd=work, stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run(command, env=env, cwd=work, stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", timeout=LIMIT_S)
         return done.returncode, done.stdout + done.stderr, time.time() - started
     except subprocess.TimeoutExpired as e:
@@ -216,10 +234,32 @@ def ask(agent, a, url, home, work, arguments, prompt):
         return 124, out, time.time() - started
 
 
+WORDS = """the a file line of code that is in and to for with on as this by from at be or an not are it was you can if all has use one will new have more
+when which each other time been made than only some into its two no way may out so up what then them these about many most""".split()
+
+
+def filling(agent, k):
+    """The k-th file of the scene `long`: together they are a little more than room(agent). Where one is enough, its bytes are digits and as many tokens,
+    which an agent that estimates four bytes to a token does not foresee."""
+    rng = random.Random(k)
+    if agent.files == 1:
+        return "".join("".join(rng.choice("0123456789") for _ in range(89)) + "\n" for _ in range(100))
+    return "".join(" ".join(rng.choice(WORDS) for _ in range(16)) + "\n" for _ in range(280))
+
+
+def room(agent):
+    """Tokens that the context of the scene `long` holds beyond the agent's first prompt."""
+    return 4000 if agent.files == 1 else 4700 * agent.files
+
+
 def scene_script(agent, scene):
-    look = agent.shell("ls" if scene != "long" else "cat big.txt")
     if scene == "long":
-        return [{"tools": True, "text": look, "times": 1}, {"text": "A summary: the user wanted to see a file. FINAL-LONG"}]
+        calls = [{"tools": True, "text": agent.shell(f"cat {k}.txt"), "times": 1} for k in range(agent.files)]
+        # An agent that asks for a summary in tags asks again for one without them, or for one that is too short.
+        sections = "".join(f"{k}. Section {k}: the user asked to see files of words; each was read once with the shell and shown whole.\n" for k in range(1, 10))
+        tagged = f"<analysis>\nThe user wanted to see files.\n</analysis>\n\n<summary>\n{sections}</summary>"
+        return calls + [{"contains": "<summary>", "text": tagged}, {"text": "A summary: the user wanted to see files. FINAL-LONG"}]
+    look = agent.shell("ls")
     first = {"tools": True, "text": look, "times": 2 if scene == "cut" else 1}
     return [{"tools": False, "text": "A title"}, first,
             {"tools": True, "contains": "", "text": f"There is hello.txt. FINAL-{scene.upper()}", "times": 1},
@@ -231,29 +271,36 @@ class Run:
         self.octet, self.args = os.path.abspath(args.octet), args
         self.bin = os.path.abspath(os.path.join(args.prefix, "node_modules", ".bin"))
         self.passed = self.failed = self.skipped = 0
+        self.first_prompt = {}  # of the scene before, by agent, in tokens: what the scene `long` takes its context from
 
     def env(self, home):
         keep = {k: v for k, v in os.environ.items() if k in ("LANG", "TERM", "TMPDIR")}
         return dict(keep, HOME=home, PATH=f"{self.bin}:/usr/local/bin:/usr/bin:/bin", SHELL="/bin/sh", NO_COLOR="1", CI="1")
 
-    def tell(self, agent, scene, ok, code, seconds, out):
+    def tell(self, agent, scene, ok, code, seconds, out, server):
         self.passed, self.failed = self.passed + ok, self.failed + (not ok)
+        out += "" if ok else "\n--- the server said:\n" + server.said()[-1500:]
         print(f"{'ok  ' if ok else 'FAIL'} {agent.name:12} {scene:7} exit {code:3} {seconds:6.1f} s", flush=True)
         if not ok or self.args.verbose:
-            print("    " + out[-3000:].replace("\n", "\n    "))
+            print("    " + out[-4000:].replace("\n", "\n    "))
 
     def scene(self, agent, scene, home, work):
-        context = CONTEXT
+        context = self.first_prompt[agent.name] + room(agent) if scene == "long" else CONTEXT
         server = Server(self.octet, self.args.model, None if self.args.free else scene_script(agent, scene), context)
         cutter = Cutter(server.url, 1) if scene == "cut" else None
         url = cutter.url if cutter else server.url
         try:
-            code, out, s = ask(agent, self, url, home, work, agent.first, "Which files are here?" if scene != "long" else "Show me big.txt")
-            want = code in agent.on_long if scene == "long" else code == 0 and (self.args.free or f"FINAL-{scene.upper()}" in out)
-            self.tell(agent, scene, want, code, s, out + open(server.log.name).read()[-1500:] if not want else out)
+            prompt = "Which files are here?" if scene != "long" else "Show me the files"
+            code, out, s = ask(agent, self, url, home, work, agent.first, prompt, told=scene != "long")
+            if scene == "long":
+                ok = code == agent.on_long[0] and agent.on_long[1] in out and server.refused() > 0
+            else:
+                ok = code == 0 and (self.args.free or f"FINAL-{scene.upper()}" in out)
+            self.first_prompt[agent.name] = max(server.prompts(), default=0)
+            self.tell(agent, scene, ok, code, s, out, server)
             if scene == "tool" and agent.again and not self.args.free:
                 code, out, s = ask(agent, self, url, home, work, agent.again, "And what does it say?")
-                self.tell(agent, "resume", code == 0 and "FINAL-RESUME" in out, code, s, out)
+                self.tell(agent, "resume", code == 0 and "FINAL-RESUME" in out, code, s, out, server)
         finally:
             if cutter:
                 cutter.close()
@@ -270,7 +317,8 @@ class Run:
             for scene in ["tool"] if self.args.free else self.args.scene or ["tool", "long", "cut"]:
                 home, work = tempfile.mkdtemp(), tempfile.mkdtemp()
                 write(f"{work}/hello.txt", "hello\n")
-                write(f"{work}/big.txt", "".join(f"line {i}: {i * 7919 % 10007} apples and {i * 104729 % 1299709} pears\n" for i in range(1200)))
+                for k in range(agent.files):
+                    write(f"{work}/{k}.txt", filling(agent, k))
                 try:
                     self.scene(agent, scene, home, work)
                 finally:
@@ -286,7 +334,7 @@ def main():
     p.add_argument("--model", default="models/octet-mini")
     p.add_argument("--prefix", default="build/agents")
     p.add_argument("--agent", action="append", help="only this one; may be repeated")
-    p.add_argument("--scene", action="append", choices=["tool", "long", "cut"])
+    p.add_argument("--scene", action="append", choices=["tool", "long", "cut"], help="only this one; `long` needs `tool` before it")
     p.add_argument("--free", action="store_true", help="the model speaks for itself")
     p.add_argument("--verbose", action="store_true")
     p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)

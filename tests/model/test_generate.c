@@ -327,7 +327,7 @@ static void the_context_bounds_prompt_and_answer(void **state)
     req.answer.max_tokens = 0;
     assert_int_equal(seq_new(&tight, world.model, prompt.n + 4, &e), 0);
     assert_int_equal(generate(&r, tight, world.tok, &req, &e), 0);
-    assert_int_equal(r.finish, ANSWER_LENGTH);
+    assert_int_equal(r.finish, ANSWER_WINDOW);
     assert_int_equal(r.ids.n, 5); /* the last one needs no place of its own */
     generate_result_deinit(&r);
     seq_free(tight);

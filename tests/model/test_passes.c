@@ -352,7 +352,7 @@ static void a_pass_refuses_steps_that_do_not_fit(void **state)
     open_world(&w, dirs[1], PRECISION_INT8, 1);
     make_step(&w, 1);
     assert_int_equal(model_forward_in(w.m, w.small, w.kv, &w.step, w.got, on_pause, &w, &e), ERR_ARG);
-    assert_string_equal(e.msg, "a step of 173 rows, 3 with logits: 1 to 24 rows, at most 64 with logits");
+    assert_string_equal(e.msg, "a step of 173 rows, 3 with logits: 1 to 24 rows, at most 256 with logits");
     w.ids[N_BEFORE + 100] = (int32_t)n_vocab(&w);
     assert_int_equal(run_with_pauses(&w, 0, &e), ERR_ARG);
     w.ids[N_BEFORE + 100] = -1;
