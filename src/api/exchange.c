@@ -244,8 +244,10 @@ static void write_line(const struct exchange *x, const struct generation_facts *
 {
     buf_printf(out, "%.*s %.*s %.*s %.*s %d", (int)x->request_id.n, x->request_id.p, (int)x->client.n, x->client.p,
                (int)MIN(x->method.n, 20), x->method.p, (int)MIN(x->path.n, 200), x->path.p, x->reply.status);
-    if (!f) {
+    if (!f || x->reply.error.n) {
         buf_printf(out, " %.3fs", clock_seconds_since(x->received_ns));
+        if (x->reply.error.n)
+            buf_printf(out, " error=\"%.*s\"", (int)x->reply.error.n, x->reply.error.p);
         return;
     }
     buf_printf(out, " in=%zu cached=%zu out=%zu queue=%.3fs", f->n_prompt, f->n_cached, f->n_completion, f->queue_s);
@@ -265,6 +267,10 @@ static void write_json(const struct exchange *x, const struct generation_facts *
     buf_z(out, ", \"path\": ");
     json_write_str(out, x->path);
     buf_printf(out, ", \"status\": %d, \"seconds\": %.6f", x->reply.status, clock_seconds_since(x->received_ns));
+    if (x->reply.error.n) {
+        buf_z(out, ", \"error\": ");
+        json_write_str(out, buf_view(&x->reply.error));
+    }
     if (x->session.n) {
         buf_z(out, ", \"session\": ");
         json_write_str(out, x->session);

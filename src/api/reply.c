@@ -12,6 +12,7 @@ void reply_init(struct reply *r)
 void reply_deinit(struct reply *r)
 {
     buf_deinit(&r->body);
+    buf_deinit(&r->error);
 }
 
 void reply_header(struct reply *r, const char *name, struct str value)
@@ -35,6 +36,8 @@ void reply_error(struct reply *r, const struct api_error *x, enum api_dialect d,
     r->type = "application/json";
     buf_reset(&r->body);
     api_error_body(&r->body, x, d, request_id);
+    buf_reset(&r->error);
+    buf_z(&r->error, x->message);
     if (x->retry_after_s) {
         char text[32];
         snprintf(text, sizeof text, "%d", x->retry_after_s);

@@ -15,6 +15,7 @@ struct reply {
     int status;
     const char *type; /* a constant */
     struct buf body;  /* owned */
+    struct buf error; /* owned: what body tells went wrong, for the log; empty where nothing did */
     struct exchange_header header[REPLY_HEADERS];
     size_t n_header;
 };

@@ -1358,6 +1358,14 @@ static void the_line_about_an_exchange_has_its_figures(void **state)
     struct ask_reply health = ask_with(world, &longer);
     assert_null(ask_reply_header(&health, "X-Session-Id"));
     buf_deinit(&health.body);
+    r = ask(world, "POST", "/v1/chat/completions", "{\"messages\": 3}");
+    assert_non_null(strstr(world->line, " 400 "));
+    assert_non_null(strstr(world->line, " error=\"messages: "));
+    assert_int_equal(json_parse(&j, str_from(world->json), "line", NULL, &e), 0);
+    struct json *told = ask_json(&r);
+    assert_true(ask_is(j, "error", json_str(ask_at(told, "error.message")).p));
+    json_free(told);
+    json_free(j);
 }
 
 static void assert_private(const char *path, mode_t want)
