@@ -5,7 +5,8 @@ Runs each agent in a network namespace that has nothing but loopback, with a hom
 
   tool    the model calls the agent's shell tool once, then ends; the agent has to run it and to print the final text
   resume  a second prompt continues the session of `tool`
-  long    the output of a tool fills the context: the request with it is refused as too long, and the agent compacts or stops with a clear word
+  long    the output of a tool fills the context: the request with it is refused as too long, and the agent compacts or stops with a clear word;
+          or the agent, which knows the context, compacts before
   cut     the connection is cut in the middle of the first answer; the agent has to ask again
 
 The model's words come from a script (src/api/script.h); tokens, templates, tool-call parser and protocol are real. With --model DIR --free the model speaks
@@ -41,13 +42,12 @@ def call(name, arguments):
 class Agent:
     """How one agent is told about the server and asked something. `shell` makes the call of its shell tool for a command."""
 
-    def __init__(self, name, program, shell, first, again, setup=None, launch=None, env=None, on_long=(0, "FINAL-LONG"), files=1, untold=None):
+    def __init__(self, name, program, shell, first, again, setup=None, launch=None, env=None, on_long=(0, "FINAL-LONG"), files=1):
         self.name, self.program, self.shell = name, program, shell
         self.first, self.again = first, again  # arguments around PROMPT; again: None where it cannot resume headless
         self.setup, self.launch, self.env = setup, launch, env or {}
         self.on_long = on_long  # exit code and words after a request that was too long: most compact and go on
         self.files = files  # how many outputs fill the context: compacting can leave only whole ones out
-        self.untold = untold  # the environment for the scene `long` in place of `octet launch`, which would tell the agent its context
 
 
 def write(path, text):
@@ -92,9 +92,7 @@ models:
 
 AGENTS = [
     Agent("claude-code", "claude", lambda c: call("Bash", {"command": c, "description": "look"}),
-          ["-p", "PROMPT", "--allowedTools", "Bash"], ["--continue", "-p", "PROMPT", "--allowedTools", "Bash"], launch="claude", files=3,
-          untold={"ANTHROPIC_BASE_URL": "URL", "ANTHROPIC_API_KEY": "local", "ANTHROPIC_MODEL": MODEL, "DISABLE_TELEMETRY": "1",
-                  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_ERROR_REPORTING": "1", "ANTHROPIC_SMALL_FAST_MODEL": MODEL}),
+          ["-p", "PROMPT", "--allowedTools", "Bash"], ["--continue", "-p", "PROMPT", "--allowedTools", "Bash"], launch="claude", files=3),
     Agent("codex", "codex", lambda c: call("exec_command", {"cmd": c}),
           ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "PROMPT"],
           ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "resume", "--last", "PROMPT"],
@@ -211,7 +209,7 @@ class Cutter:
         self.listener.close()
 
 
-def ask(agent, a, url, home, work, arguments, prompt, told=True):
+def ask(agent, a, url, home, work, arguments, prompt):
     if agent.setup:
         agent.setup(home, url)
     if agent.name == "cline":
@@ -220,9 +218,7 @@ def ask(agent, a, url, home, work, arguments, prompt, told=True):
     words = [prompt if w == "PROMPT" else w.replace("HOME", home) for w in arguments]
     command = [agent.program] + words
     env = dict(a.env(home), **agent.env)
-    if agent.untold and not told:
-        env.update({k: v.replace("URL", url) for k, v in agent.untold.items()})
-    elif agent.launch:
+    if agent.launch:
         command = [a.octet, "launch", agent.launch, "--url", url, "--model", MODEL, "--"] + words
     started = time.time()
     try:
@@ -249,7 +245,18 @@ def filling(agent, k):
 
 def room(agent):
     """Tokens that the context of the scene `long` holds beyond the agent's first prompt."""
-    return 4000 if agent.files == 1 else 4700 * agent.files
+    return 4000 if agent.files == 1 else 9000 * agent.files
+
+
+def roomy(model, where):
+    """The model with a longer context, in the directory `where`: what it would say there is worth nothing, but here a script speaks."""
+    for name in os.listdir(model):
+        if name != "config.json":
+            os.symlink(os.path.abspath(os.path.join(model, name)), os.path.join(where, name))
+    with open(os.path.join(model, "config.json")) as f:
+        config = json.load(f)
+    write(os.path.join(where, "config.json"), json.dumps(dict(config, max_position_embeddings=4 * config["max_position_embeddings"])))
+    return where
 
 
 def scene_script(agent, scene):
@@ -258,7 +265,7 @@ def scene_script(agent, scene):
         # An agent that asks for a summary in tags asks again for one without them, or for one that is too short.
         sections = "".join(f"{k}. Section {k}: the user asked to see files of words; each was read once with the shell and shown whole.\n" for k in range(1, 10))
         tagged = f"<analysis>\nThe user wanted to see files.\n</analysis>\n\n<summary>\n{sections}</summary>"
-        return calls + [{"contains": "<summary>", "text": tagged}, {"text": "A summary: the user wanted to see files. FINAL-LONG"}]
+        return [{"contains": "<summary>", "text": tagged}] + calls + [{"text": "A summary: the user wanted to see files. FINAL-LONG"}]
     look = agent.shell("ls")
     first = {"tools": True, "text": look, "times": 2 if scene == "cut" else 1}
     return [{"tools": False, "text": "A title"}, first,
@@ -286,14 +293,17 @@ class Run:
 
     def scene(self, agent, scene, home, work):
         context = self.first_prompt[agent.name] + room(agent) if scene == "long" else CONTEXT
-        server = Server(self.octet, self.args.model, None if self.args.free else scene_script(agent, scene), context)
+        model = self.args.model
+        if scene == "long" and agent.files > 1:
+            model = roomy(model, tempfile.mkdtemp(dir=home))
+        server = Server(self.octet, model, None if self.args.free else scene_script(agent, scene), context)
         cutter = Cutter(server.url, 1) if scene == "cut" else None
         url = cutter.url if cutter else server.url
         try:
             prompt = "Which files are here?" if scene != "long" else "Show me the files"
-            code, out, s = ask(agent, self, url, home, work, agent.first, prompt, told=scene != "long")
+            code, out, s = ask(agent, self, url, home, work, agent.first, prompt)
             if scene == "long":
-                ok = code == agent.on_long[0] and agent.on_long[1] in out and server.refused() > 0
+                ok = code == agent.on_long[0] and agent.on_long[1] in out and (server.refused() > 0 or len(server.prompts()) > agent.files + 1)
             else:
                 ok = code == 0 and (self.args.free or f"FINAL-{scene.upper()}" in out)
             self.first_prompt[agent.name] = max(server.prompts(), default=0)
