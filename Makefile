@@ -250,7 +250,6 @@ format: ## clang-format every source
 check: ## what continuous integration runs
 	@$(MAKE) $(PARALLEL) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
-	@$(MAKE) --no-print-directory test-static
 
 compdb: ## compile_commands.json for editors
 	@for f in $(SRC); do printf '{"directory":"%s","file":"%s","command":"%s"},\n' "$(CURDIR)" $$f \

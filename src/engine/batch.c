@@ -189,6 +189,7 @@ static void take_snapshots(struct batch *b, const struct batch_seq *s, int32_t *
 static void publish(struct batch *b, struct batch_seq *s, bool snapshots)
 {
     int32_t snapshot[PAGES_POOL_MAX] = { -1, -1, -1 };
+    assert(b->o.keep.n_pool <= PAGES_POOL_MAX);
     if (b->o.no_share || s->private_ids || !s->n_done)
         return;
     if (snapshots)
