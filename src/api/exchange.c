@@ -240,20 +240,24 @@ void exchange_abandon(struct exchange *x)
 
 /* --- the line about it ---------------------------------------------------------------------------------------------------------------- */
 
-static void write_line(const struct exchange *x, const struct generation_facts *f, struct buf *out)
+static void write_figures(const struct generation_facts *f, struct buf *out)
 {
-    buf_printf(out, "%.*s %.*s %.*s %.*s %d", (int)x->request_id.n, x->request_id.p, (int)x->client.n, x->client.p,
-               (int)MIN(x->method.n, 20), x->method.p, (int)MIN(x->path.n, 200), x->path.p, x->reply.status);
-    if (!f || x->reply.error.n) {
-        buf_printf(out, " %.3fs", clock_seconds_since(x->received_ns));
-        if (x->reply.error.n)
-            buf_printf(out, " error=\"%.*s\"", (int)x->reply.error.n, x->reply.error.p);
-        return;
-    }
     buf_printf(out, " in=%zu cached=%zu out=%zu queue=%.3fs", f->n_prompt, f->n_cached, f->n_completion, f->queue_s);
     if (f->ttft_s >= 0)
         buf_printf(out, " ttft=%.3fs", f->ttft_s);
     buf_printf(out, " total=%.3fs finish=%s", f->total_s, f->finish);
+}
+
+static void write_line(const struct exchange *x, const struct generation_facts *f, struct buf *out)
+{
+    buf_printf(out, "%.*s %.*s %.*s %.*s %d", (int)x->request_id.n, x->request_id.p, (int)x->client.n, x->client.p,
+               (int)MIN(x->method.n, 20), x->method.p, (int)MIN(x->path.n, 200), x->path.p, x->reply.status);
+    if (f)
+        write_figures(f, out);
+    else
+        buf_printf(out, " %.3fs", clock_seconds_since(x->received_ns));
+    if (x->reply.error.n)
+        buf_printf(out, " error=\"%.*s\"", (int)x->reply.error.n, x->reply.error.p);
 }
 
 static void write_json(const struct exchange *x, const struct generation_facts *f, struct buf *out)

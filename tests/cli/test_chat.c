@@ -202,6 +202,7 @@ static void ctrl_c_stops_the_answer_and_not_the_program(void **state)
     type(&c, "\003");
     expect(&c, "(stopped)");
     expect(&c, "> ");
+    await_editor(&c);
     type(&c, "half a li\003");
     expect(&c, "(/quit or Ctrl-D ends the chat)");
     expect(&c, "> ");
