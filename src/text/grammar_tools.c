@@ -20,7 +20,7 @@
  * with schemas may take as long together as a single schema may. The last takes a millisecond or two, and has to succeed: 0 is the builder's usual
  * limit. */
 enum { ATTEMPTS = 3, MS = 1000000, COST_MAX_NS = 3 * MS };
-static const int64_t attempt_ns[ATTEMPTS] = { (int64_t)30 * MS, (int64_t)15 * MS, 0 };
+static const int64_t attempt_ns[ATTEMPTS] = { (int64_t)60 * MS, (int64_t)30 * MS, 0 };
 
 static const struct writer {
     const struct toolcall_format *format;
