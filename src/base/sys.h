@@ -17,6 +17,9 @@ uint64_t sys_bytes_read(void); /* bytes this process has read from storage; 0: u
 /* The map [p, p + n) will be read all over: ask for read-ahead and large pages where the system can. */
 void sys_advise_weights(const void *p, size_t n);
 void sys_name_thread(const char *name); /* the calling one, for ps and profilers; at most 15 bytes */
+/* The calling thread and those that it starts from now on run little, but soon: where the system can, they take a processor from
+ * threads that compute as soon as they have something to do. Their share of the processors stays what it is. */
+void sys_prefer_latency(void);
 /* n bytes of zeroed memory aligned to a page, of which only what is touched becomes real; NULL if it cannot be had. */
 MUST_CHECK void *sys_reserve(size_t n);
 void sys_release(void *p, size_t n); /* the n that it was reserved with; NULL is fine */

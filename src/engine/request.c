@@ -200,9 +200,12 @@ bool request_emit(struct request *r, const struct engine_event *ev)
     if (fits) {
         fill(&r->queue[replaces ? newest : (r->head + r->n++) % r->cap], ev);
         r->over = last;
-        pthread_cond_signal(&r->ready);
+        r->unread = r->n > 1;
     }
     pthread_mutex_unlock(&r->mu);
+    /* Not before: the receiver may take this very processor, and would only wait for the lock. */
+    if (fits)
+        pthread_cond_signal(&r->ready);
     return fits;
 }
 

@@ -56,6 +56,7 @@ struct request {
     int64_t admitted_ns, first_ns; /* 0: not yet */
     bool in_step;                  /* its rows are being computed */
     bool scores_told;              /* PROMPT was queued */
+    bool unread;                   /* when its last event was queued, one before it had not been fetched */
 
     /* Guarded by mu. */
     pthread_mutex_t mu;

@@ -570,12 +570,27 @@ static void run_small(struct runner *r)
         r->small_end_ns = clock_ns();
 }
 
+/* A receiver that could not run since its last event but one waits for a processor, perhaps for one of the model's: without this, until the
+ * system's clock ticks. */
+static void let_receivers_run(struct runner *r)
+{
+    bool waits = false;
+    for (struct request *q = r->live; q; q = q->next) {
+        waits |= q->unread;
+        q->unread = false;
+    }
+    if (waits)
+        model_yield(r->model);
+}
+
 bool runner_step(struct runner *r)
 {
     if (r->shelf)
         shelf_poll(r->shelf, on_read, r);
     end_cancelled(r);
-    return plan_and_run(r, false);
+    bool computed = plan_and_run(r, false);
+    let_receivers_run(r);
+    return computed;
 }
 
 /* --- the rest ---------------------------------------------------------------------------------------------------------------------- */

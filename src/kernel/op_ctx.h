@@ -9,6 +9,7 @@
 
 struct op_table {
     void (*close)(struct op_ctx *c);
+    void (*yield)(struct op_ctx *c); /* NULL: its work takes no processor from anyone */
     void *(*alloc)(struct op_ctx *c, size_t n_bytes);
     void (*free)(struct op_ctx *c, void *p);
     void (*embed)(struct op_ctx *c, float *x, const struct mat *table, const struct step *s);

@@ -27,6 +27,12 @@ void op_ctx_close(struct op_ctx *c)
         c->table->close(c);
 }
 
+void op_yield(struct op_ctx *c)
+{
+    if (c->table->yield)
+        c->table->yield(c);
+}
+
 const char *op_ctx_name(const struct op_ctx *c)
 {
     return c->name;

@@ -65,6 +65,8 @@ void op_ctx_close(struct op_ctx *c);
 const char *op_ctx_name(const struct op_ctx *c); /* "cpu avx512vnni, 2 threads, int8" */
 /* What decides the bits of the results: "cpu avx512vnni int8". */
 const char *op_ctx_numerics(const struct op_ctx *c);
+/* Where threads of other things wait for the processors that operations run on, they go first, once. */
+void op_yield(struct op_ctx *c);
 /* Memory that ops can use: zeroed, aligned to 64; NULL if there is none left. */
 MUST_CHECK void *op_alloc(struct op_ctx *c, size_t n_bytes);
 void op_free(struct op_ctx *c, void *p);

@@ -154,6 +154,11 @@ void model_close(struct model *m)
     mem_free(m);
 }
 
+void model_yield(struct model *m)
+{
+    op_yield(m->ctx);
+}
+
 const struct config *model_config(const struct model *m)
 {
     return &m->config;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "server/gate.h"
 #include "server/hub.h"
 #include "server/listen.h"
@@ -179,6 +180,7 @@ int server_start(struct server *s, struct service *service, struct err *e)
                            .max_line = MAX_LINE,
                            .head_ns = ms(s->o.head_ms, 10000) };
     s->hub.service = service;
+    sys_prefer_latency(); /* the threads of connections are started by the library's, and that one here */
     if (start_http(s, e) || listen_start(&s->listen, e))
         return e ? e->code : ERR_IO;
     return gate_open(&s->gate, &g, e);
