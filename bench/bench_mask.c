@@ -210,7 +210,6 @@ static struct grammar *compile(struct bench *x, const struct json *tools)
     const struct grammar_tools_opts o = { .format = toolcall_format_find(STR("qwen3-coder-xml")),
                                           .tools = &set,
                                           .mode = GRAMMAR_TOOLS_AUTO,
-                                          .only = -1,
                                           .parallel = true };
     int64_t t0 = clock_thread_ns();
     if (grammar_tools(&g, &o, NULL, &e))

@@ -36,6 +36,7 @@ struct api_tool {
         shown; /* the name that the model sees: NAMESPACE__NAME for a tool of a namespace; borrowed from the tools JSON */
     struct str name;  /* the name that goes back to the client */
     struct str space; /* Responses: its namespace; empty: none */
+    bool allowed;     /* false: the model sees it, and may not call it in this answer */
 };
 
 enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_NONE, API_TOOLS_REQUIRED, API_TOOLS_NAMED };
@@ -61,7 +62,7 @@ struct api_request {
     struct api_tool *tool; /* owned; [n_tool], in the order of `tools` */
     size_t n_tool;
     enum api_tool_choice tool_choice;
-    int tool_named;                   /* API_TOOLS_NAMED: index into tool */
+    int tool_named;                   /* API_TOOLS_NAMED: index into tool, the only one allowed */
     bool parallel_calls;              /* more than one call in an answer; true unless refused */
     bool tool_grammar;                /* calls keep to their schemas; true unless the request turns it off */
     const struct json *template_vars; /* chat_template_kwargs, borrowed; NULL: none */

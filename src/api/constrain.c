@@ -172,7 +172,6 @@ static struct grammar_tools_opts tools_opts(const struct constrain_ask *a)
         .mode = calls && forced(r) ? GRAMMAR_TOOLS_REQUIRED
                 : must_not_call(a) ? GRAMMAR_TOOLS_NONE
                                    : GRAMMAR_TOOLS_AUTO,
-        .only = calls && r->tool_choice == API_TOOLS_NAMED ? r->tool_named : -1,
         .parallel = r->parallel_calls,
         .schema = r->format == API_FORMAT_SCHEMA ? r->format_schema : NULL,
         .strict = r->format_strict,
@@ -188,8 +187,10 @@ static void make_key(struct buf *key, enum form f, const struct constrain_ask *a
     buf_printf(key, "%d %d %d ", f, r->format, r->format_strict);
     if (f == FORM_TOOLS) {
         struct grammar_tools_opts o = tools_opts(a);
-        buf_printf(key, "%s %d %d %d %d %d ", o.format ? toolcall_format_name(o.format) : "", o.mode, o.only,
-                   o.parallel, o.reasoning, o.opens_think);
+        buf_printf(key, "%s %d %d %d %d ", o.format ? toolcall_format_name(o.format) : "", o.mode, o.parallel,
+                   o.reasoning, o.opens_think);
+        for (size_t i = 0; i < o.tools->n; i++)
+            buf_char(key, r->tool[i].allowed ? '+' : '-');
         if (o.tools->n)
             json_write(key, r->tools);
     }
@@ -233,7 +234,13 @@ static int compile_tools(struct grammar **g, const struct constrain_ask *a, stru
     int rc = check_unused(&o, e);
     if (rc)
         return rc;
+    bool *allowed = xcalloc(o.tools->n, sizeof *allowed);
+    for (size_t i = 0; i < o.tools->n; i++)
+        allowed[i] = a->request->tool[i].allowed;
+    o.allowed = allowed;
     rc = grammar_tools(g, &o, relaxed, &why);
+    mem_free(allowed);
+    o.allowed = NULL;
     if (rc && rc != ERR_NOMEM && o.tools->n)
         return without_tools(g, &o, &why, relaxed, e);
     return rc ? err_set(e, rc, "%s", why.msg) : 0;

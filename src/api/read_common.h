@@ -29,6 +29,7 @@ struct reader_tool {
     const struct json *format;                   /* API_TOOL_CUSTOM: of its input; NULL: none */
     bool deferred;                               /* not listed in the prompt */
     bool wanted;                                 /* a deferred tool that something named: the model may call it */
+    bool allowed;                                /* tool_choice lists it */
 };
 
 struct reader_call {
@@ -54,6 +55,7 @@ struct reader {
     struct buf messages;      /* JSON objects, commas between */
     struct reader_tool *tool; /* owned */
     size_t n_tool, cap_tool;
+    bool some_allowed; /* tool_choice lists tools: no other may be called */
 
     bool turn_open; /* an assistant's turn is being collected in the next three */
     struct buf text, reasoning, calls;

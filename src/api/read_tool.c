@@ -137,7 +137,8 @@ void read_tool_reference(struct reader *rd, struct str name, struct buf *out)
     buf_str(out, name);
 }
 
-int read_named_tool(struct reader *rd, struct str name, const char *at)
+/* The declared tool of that name, as the client or as the model knows it; -1: there is none, and rd->x says so. */
+static int find_tool(struct reader *rd, struct str name, const char *at)
 {
     struct buf shown = { 0 };
     size_t i = 0;
@@ -153,9 +154,19 @@ int read_named_tool(struct reader *rd, struct str name, const char *at)
                       (int)MIN(name.n, 100), name.p);
         return -1;
     }
+    return (int)i;
+}
+
+int read_named_tool(struct reader *rd, struct str name, const char *at)
+{
+    int i = find_tool(rd, name, at);
+    if (i < 0)
+        return -1;
     rd->tool[i].wanted = true;
+    rd->tool[i].allowed = true;
+    rd->some_allowed = true;
     rd->r->tool_choice = API_TOOLS_NAMED;
-    rd->r->tool_named = (int)i; /* of the declared ones; reader_finish makes it an index of the callable ones */
+    rd->r->tool_named = i; /* of the declared ones; reader_finish makes it an index of the callable ones */
     return 0;
 }
 
@@ -172,15 +183,55 @@ static int choose_by_word(struct reader *rd, struct str word, const char *at, co
     return 0;
 }
 
-/* {"type": "allowed_tools", "mode": "auto" | "required", "tools": [...]}: the mode counts, the list is advice. */
+/* One entry of that list: a function or a custom tool by its name, which chat keeps in a member named for the type. Tools of the vendor's own
+ * servers are passed over. */
+static int allow_tool(struct reader *rd, const struct json *entry)
+{
+    static const char at[] = "tool_choice.tools";
+    struct str type = STR("function"), name = { 0 };
+    const struct json *inner = NULL;
+    if (json_type(entry) != JSON_OBJECT)
+        return read_bad(rd, at, "an array of objects", entry);
+    if (read_str(rd, entry, "tool_choice.tools.", "type", &type))
+        return -1;
+    bool custom = str_eqz(type, "custom");
+    if (!custom && !str_eqz(type, "function"))
+        return 0;
+    if (read_object(rd, entry, "tool_choice.tools.", custom ? "custom" : "function", &inner) ||
+        read_str(rd, inner ? inner : entry, "tool_choice.tools.", "name", &name))
+        return -1;
+    if (!name.n)
+        return read_bad(rd, at, "the name of each tool", NULL);
+    int i = find_tool(rd, name, at);
+    if (i < 0)
+        return -1;
+    rd->tool[i].wanted = true;
+    rd->tool[i].allowed = true;
+    return 0;
+}
+
+/* {"type": "allowed_tools", "mode": "auto" | "required", "tools": [...]}: the prompt shows all tools, as ever, and the list says which may be
+ * called; an empty one says nothing. */
 static int choose_allowed(struct reader *rd, const struct json *choice)
 {
-    const struct json *inner = NULL;
+    const struct json *inner = NULL, *tools;
     struct str mode = STR("auto");
-    if (read_object(rd, choice, "tool_choice.", "allowed_tools", &inner) ||
-        read_str(rd, inner ? inner : choice, "tool_choice.", "mode", &mode))
+    if (read_object(rd, choice, "tool_choice.", "allowed_tools", &inner))
         return -1;
-    return choose_by_word(rd, mode, "tool_choice.mode", json_get(inner ? inner : choice, "mode"));
+    inner = inner ? inner : choice;
+    if (read_str(rd, inner, "tool_choice.", "mode", &mode) ||
+        choose_by_word(rd, mode, "tool_choice.mode", json_get(inner, "mode")))
+        return -1;
+    tools = json_get(inner, "tools");
+    if (!tools || json_type(tools) == JSON_NULL)
+        return 0;
+    if (json_type(tools) != JSON_ARRAY)
+        return read_bad(rd, "tool_choice.tools", "an array of objects", tools);
+    for (size_t i = 0; i < json_len(tools); i++)
+        if (allow_tool(rd, json_at(tools, i)))
+            return -1;
+    rd->some_allowed = json_len(tools) > 0;
+    return 0;
 }
 
 int read_tool_choice(struct reader *rd)
@@ -238,9 +289,13 @@ int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
         uint32_t at = place_of(&seen, t, (uint32_t)r->n_tool, &fresh);
         if (r->tool_choice == API_TOOLS_NAMED && (size_t)r->tool_named == i)
             named = (int)at;
-        if (!fresh)
+        bool allowed = !rd->some_allowed || t->allowed;
+        if (!fresh) {
+            r->tool[at].allowed |= allowed;
             continue;
-        r->tool[r->n_tool++] = (struct api_tool){ .kind = t->kind, .name = t->name, .space = t->space };
+        }
+        r->tool[r->n_tool++] =
+            (struct api_tool){ .kind = t->kind, .name = t->name, .space = t->space, .allowed = allowed };
         made[n_made] = tool_node(t);
         if (!t->deferred)
             listed[n_shown++] = made[n_made];

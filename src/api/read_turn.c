@@ -240,7 +240,12 @@ int reader_finish(struct reader *rd)
     r->shown_tools = json_get(r->made, "shown");
     for (size_t i = 0; i < r->n_tool; i++)
         r->tool[i].shown = json_str(json_get(json_get(json_at(r->tools, i), "function"), "name"));
-    if (r->tool_choice == API_TOOLS_REQUIRED && !r->n_tool)
+    bool any = false;
+    for (size_t i = 0; i < r->n_tool; i++)
+        any |= r->tool[i].allowed;
+    if (r->tool_choice == API_TOOLS_REQUIRED && !any)
         return read_bad(rd, "tool_choice", "tools that can be called", NULL);
+    if (r->tool_choice == API_TOOLS_AUTO && rd->some_allowed && !any)
+        r->tool_choice = API_TOOLS_NONE;
     return 0;
 }

@@ -52,9 +52,8 @@ struct engine {
 /* --- the engine thread ---------------------------------------------------------------------------------------------------------- */
 
 /* Takes the inbox out, in order of arrival. True: the engine is to stop. */
-static bool take_in(void *arg)
+static bool take_in(struct engine *g)
 {
-    struct engine *g = arg;
     pthread_mutex_lock(&g->mu);
     struct request *q = g->inbox, *first = NULL;
     g->inbox = NULL;
@@ -119,6 +118,14 @@ static void publish(struct engine *g)
     pthread_mutex_unlock(&g->mu);
 }
 
+/* At a pause of a long step: who came, and what is told of those who wait and run. */
+static bool poll_in_step(void *arg)
+{
+    bool stop = take_in(arg);
+    publish(arg);
+    return stop;
+}
+
 static void obey(struct engine *g)
 {
     pthread_mutex_lock(&g->mu);
@@ -155,10 +162,13 @@ static void *work(void *arg)
         if (take_in(g))
             return NULL;
         obey(g);
-        bool computed = runner_step(g->runner);
+        /* Before the step, so that who left is not counted for as long as it takes. */
+        runner_end_cancelled(g->runner);
         publish(g);
-        if (!computed)
+        if (!runner_step(g->runner)) {
+            publish(g);
             sleep_until_woken(g);
+        }
     }
 }
 
@@ -224,7 +234,7 @@ int engine_open(struct engine **out, struct model *m, const struct tokenizer *to
         goto fail;
     }
     const struct runner_opts r = {
-        .engine = g->o, .batch = g->batch, .poll = take_in, .on_store_event = wake, .arg = g
+        .engine = g->o, .batch = g->batch, .poll = poll_in_step, .on_store_event = wake, .arg = g
     };
     rc = runner_new(&g->runner, m, &r, e);
     if (rc)

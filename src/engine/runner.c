@@ -283,7 +283,7 @@ void runner_accept(struct runner *r, struct request *q)
         q->draft = draft_new();
 }
 
-static void end_cancelled(struct runner *r)
+void runner_end_cancelled(struct runner *r)
 {
     for (struct request *q = r->live, *next; q; q = next) {
         next = q->next;
@@ -472,7 +472,7 @@ static bool pause_chunk(void *arg)
         shelf_poll(r->shelf, on_read, r);
     if (stop || atomic_load(&r->in_chunk->cancelled))
         return true;
-    end_cancelled(r);
+    runner_end_cancelled(r);
     int64_t step = cost_ns(r->cost, MAX(batch_n_running(r->batch), 1));
     if (clock_ns() - r->small_end_ns + PAUSE_NS + step >= stall_ns(r))
         run_small(r);
@@ -587,7 +587,7 @@ bool runner_step(struct runner *r)
 {
     if (r->shelf)
         shelf_poll(r->shelf, on_read, r);
-    end_cancelled(r);
+    runner_end_cancelled(r);
     bool computed = plan_and_run(r, false);
     let_receivers_run(r);
     return computed;

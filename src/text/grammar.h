@@ -57,7 +57,7 @@ struct grammar_tools_opts {
     const struct toolcall_format *format;
     const struct toolset *tools;
     enum grammar_tools_mode mode;
-    int only;                  /* index of the one tool that may be called; -1: any */
+    const bool *allowed;       /* [tools->n]: which may be called, at least one; NULL: all */
     bool parallel;             /* more than one call may follow */
     const struct json *schema; /* AUTO: what is not calls is JSON under this schema; NULL: free text */
     bool strict; /* what cannot be enforced of `schema` is ERR_UNSUPPORTED, as in grammar_schema; else it is left out */

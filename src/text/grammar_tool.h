@@ -22,7 +22,7 @@ struct grammar_tool_cost {
 struct grammar_tool {
     struct grammar_build *b;         /* borrowed */
     const struct toolset *tools;     /* borrowed */
-    int only;                        /* the one tool that may be called, or -1 */
+    const bool *allowed;             /* borrowed: [tools->n], which may be called; NULL: all */
     struct grammar_tool_cost *costs; /* borrowed: [tools->n] */
     struct buf *relaxed;             /* borrowed, may be NULL */
     int space;                       /* white space between parts, may be empty */
@@ -37,7 +37,7 @@ int grammar_tool_json_call(const struct grammar_tool *t, bool strict);
 
 static inline bool grammar_tool_may_call(const struct grammar_tool *t, size_t i)
 {
-    return t->only < 0 || (size_t)t->only == i;
+    return !t->allowed || t->allowed[i];
 }
 
 /* Begins and ends the measuring of tool i. */

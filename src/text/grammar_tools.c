@@ -127,7 +127,7 @@ static int build(struct grammar **out, const struct grammar_tools_opts *o, int64
     struct err inner = ERR_INIT;
     const struct grammar_build_limits limits = { .time_ns = time_ns };
     struct grammar_build *b = grammar_build_new(&limits);
-    struct grammar_tool t = { .b = b, .tools = o->tools, .only = o->only, .costs = costs, .relaxed = relaxed };
+    struct grammar_tool t = { .b = b, .tools = o->tools, .allowed = o->allowed, .costs = costs, .relaxed = relaxed };
     t.space = grammar_build_regex(b, STR("[ \\t\\r\\n]{0,8}"), false);
     int body = whole(&t, o, writer_of(o), lost, &inner);
     int root = seq(&t, thinking(&t, o), body, grammar_build_empty(b));

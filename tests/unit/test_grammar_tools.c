@@ -39,9 +39,9 @@ static void tools_open(struct tools *t, const char *text, const char *format)
 {
     assert_int_equal(json_parse(&t->j, str_from(text), "tools", NULL, NULL), 0);
     assert_int_equal(toolset_init(&t->set, t->j, NULL), 0);
-    t->o = (struct grammar_tools_opts){
-        .format = toolcall_format_find(str_from(format)), .tools = &t->set, .only = -1, .parallel = true
-    };
+    t->o = (struct grammar_tools_opts){ .format = toolcall_format_find(str_from(format)),
+                                        .tools = &t->set,
+                                        .parallel = true };
 }
 
 static void tools_close(struct tools *t)
@@ -151,6 +151,29 @@ static void an_open_call_keeps_to_its_tool(void **state)
     tools_close(&t);
 }
 
+static void tools_that_are_not_allowed_are_not_called(void **state)
+{
+    static const bool allowed[] = { false, false, true };
+    struct tools t;
+    (void)state;
+    tools_open(&t, tools_text, XML);
+    t.o.allowed = allowed;
+    struct grammar *g = made(&t);
+    takes(g, "Well, list and read_file.");
+    takes(g, "Well. " CALL("list_all", ""));
+    refuses(g, CALL("list", ""));
+    refuses(g, "Well. " CALL("read_file", "<parameter=path>\na\n</parameter>\n"));
+    grammar_release(g);
+    tools_close(&t);
+    tools_open(&t, tools_text, "hermes-json");
+    t.o.allowed = allowed;
+    g = made(&t);
+    takes(g, "<tool_call>\n{\"name\": \"list_all\", \"arguments\": {}}\n</tool_call>");
+    refuses(g, "<tool_call>\n{\"name\": \"list\", \"arguments\": {}}\n</tool_call>");
+    grammar_release(g);
+    tools_close(&t);
+}
+
 static void required_calls_begin_with_the_first_token(void **state)
 {
     struct tools t;
@@ -165,7 +188,7 @@ static void required_calls_begin_with_the_first_token(void **state)
     refuses(g, CALL("list", "") "\nDone.");
     grammar_release(g);
     t.o.parallel = false;
-    t.o.only = 1;
+    t.o.allowed = (const bool[]){ false, true, false };
     g = made(&t);
     takes(g, CALL("list", ""));
     refuses(g, CALL("list_all", ""));
@@ -646,7 +669,6 @@ static void check_case(const char *file, const struct json *c)
     assert_int_equal(toolset_init(&t.set, json_get(c, "tools"), NULL), 0);
     t.o = (struct grammar_tools_opts){ .format = toolcall_format_find(format.n ? format : STR(XML)),
                                        .tools = &t.set,
-                                       .only = -1,
                                        .parallel = true,
                                        .opens_think = json_bool(json_get(c, "prompt_opens_think")),
                                        .reasoning = true };
@@ -685,6 +707,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prose_is_free_and_never_forced_into_a_call),
         cmocka_unit_test(an_open_call_keeps_to_its_tool),
+        cmocka_unit_test(tools_that_are_not_allowed_are_not_called),
         cmocka_unit_test(required_calls_begin_with_the_first_token),
         cmocka_unit_test(reasoning_is_free_and_may_be_all),
         cmocka_unit_test(no_call_opens_where_none_is_wanted),

@@ -137,6 +137,16 @@ static void check_tools(const char *name, const struct api_request *r, struct st
     }
 }
 
+/* Names of the tools that may be called. */
+static void check_allowed(const char *name, const struct api_request *r, const struct json *want)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_tool; i++)
+        if (r->tool[i].allowed)
+            assert_text(name, "allowed", r->tool[i].name, json_at(want, n++));
+    assert_int_equal(n, json_len(want));
+}
+
 static void check_member(const char *name, const struct api_request *r, struct str key, const struct json *want)
 {
     if (check_number(name, r, key, want))
@@ -149,6 +159,8 @@ static void check_member(const char *name, const struct api_request *r, struct s
         assert_same_json(name, "shown", r->shown_tools, want);
     else if (str_eqz(key, "names") || str_eqz(key, "spaces") || str_eqz(key, "kinds"))
         check_tools(name, r, key, want);
+    else if (str_eqz(key, "allowed"))
+        check_allowed(name, r, want);
     else if (str_eqz(key, "prompts"))
         check_prompts(name, r, want);
     else if (str_eqz(key, "tool_choice"))
