@@ -3,8 +3,8 @@
 
     test_tools.py OCTET [SEED]
 
-60 requests are drawn by the seed from the tool and agent categories of the prompts with known answers; they take turns over APIs and streaming, and with
-OCTET_TEST_FULL=1 each is asked in every way. Without the grammar at least 95 % have to give exactly the right
+The tool and agent categories of the prompts with known answers, in an order drawn by the seed, take turns over APIs and streaming; with OCTET_TEST_FULL=1
+each is asked in every way. Without the grammar at least 95 % have to give exactly the right
 calls or text; with it every call has to be valid JSON under its tool's schema as well, and the same share right. Then: a call, its result, and JSON under a schema in one
 conversation. SPDX-License-Identifier: MIT
 """
@@ -188,7 +188,7 @@ def main():
     octet, seed = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
     print(f"seed {seed}")
     rows = [r for r in json.load(open("tests/data/eval_prompts.json")) if r["category"] in CATEGORIES]
-    rows = random.Random(seed).sample(rows, 60)
+    random.Random(seed).shuffle(rows)
     with wire.Server(octet) as server:
         users_prompts(server)
         for grammar in (False, True):
