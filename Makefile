@@ -56,7 +56,8 @@ $(B)/src/kernel/ref/%.o: ISA := -ffp-contract=off
 
 KERNEL_DIRS := src/kernel src/kernel/ref src/kernel/cpu $(if $(filter x86_64,$(ARCH)),src/kernel/x86) \
                $(if $(filter aarch64,$(ARCH)),src/kernel/arm)
-SRC := $(foreach d,src/base src/format src/text $(KERNEL_DIRS) src/model src/engine src/api src/server src/cli,$(wildcard $(d)/*.c))
+TEXT_DIRS := src/text src/text/template src/text/grammar src/text/schema src/text/toolcall
+SRC := $(foreach d,src/base src/format $(TEXT_DIRS) $(KERNEL_DIRS) src/model src/engine src/api src/server src/cli,$(wildcard $(d)/*.c))
 OBJ := $(SRC:%.c=$(B)/%.o)
 LIB := $(B)/liboctet.a
 SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
@@ -212,7 +213,7 @@ test-suite: ## fetch the JSON Schema Test Suite and a validator for the tests of
 	@sh tools/fetch-json-schema-suite.sh || echo "test-suite: not all available; what is missing is skipped in the tests"
 
 # --- checks ------------------------------------------------------------------------------------------------------------------
-HEADERS := $(wildcard src/*/*.h src/kernel/*/*.h)
+HEADERS := $(wildcard src/*/*.h src/*/*/*.h)
 FORMATTED := $(wildcard src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch] bench/*.[ch])
 TIDY := $(addprefix tidy-,$(SRC))
 

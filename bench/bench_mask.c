@@ -19,11 +19,11 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "format/json.h"
-#include "text/grammar.h"
-#include "text/matcher.h"
-#include "text/token_trie.h"
-#include "text/toolcall.h"
-#include "text/toolset.h"
+#include "text/grammar/matcher.h"
+#include "text/grammar/token_trie.h"
+#include "text/toolcall/grammar_tools.h"
+#include "text/toolcall/toolcall.h"
+#include "text/toolcall/toolset.h"
 
 enum { TOOLS_MIN = 12, TOOLS_MAX = 25, CALLS = 3, TIMES_MAX = 1 << 20, DEPTH_MAX = 6, KEYS_MAX = 64 };
 

@@ -18,14 +18,19 @@ FNR == NR {
     next
 }
 {
-    split($1, a, "/"); split($2, b, "/")
-    if (!(a[1] in known)) { print "src/" $1 ": layer " a[1] " is not in tools/layers.txt"; bad = 1 }
-    else if (!((a[1], b[1]) in allowed)) {
-        print "src/" $1 ":" $3 ": " a[1] " may not include " $2 " (tools/layers.txt)"; bad = 1
-    }
+    x = layer_of($1); y = layer_of($2)
+    if (!(top(x) in known)) { print "src/" $1 ": layer " top(x) " is not in tools/layers.txt"; bad = 1 }
+    else if (!may(x, y)) { print "src/" $1 ":" $3 ": " x " may not include " $2 " (tools/layers.txt)"; bad = 1 }
     from[NR] = $1; to[NR] = $2; n = NR
     out[$1] = out[$1] " " $2
 }
+function layer_of(path,    p) {
+    split(path, p, "/")
+    return ((p[1] "/" p[2]) in known) ? p[1] "/" p[2] : p[1]
+}
+function top(layer) { sub(/\/.*/, "", layer); return layer }
+# Between layers the layers decide, within one its folders.
+function may(x, y) { return top(x) != top(y) ? (top(x), top(y)) in allowed : (x, y) in allowed }
 function visit(f,    list, k, i) {
     state[f] = 1; path[++depth] = f
     k = split(out[f], list, " ")

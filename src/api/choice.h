@@ -21,7 +21,7 @@
 #include "engine/engine.h"
 #include "text/ids.h"
 #include "text/tokenizer.h"
-#include "text/toolcall.h"
+#include "text/toolcall/toolcall.h"
 
 struct choice_opts {
     int index;

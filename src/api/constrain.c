@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "text/toolcall/grammar_tools.h"
 
 enum { KEPT = 32, TOLD = 1024 };
 

@@ -16,10 +16,10 @@
 #include "api/api_request.h"
 #include "base/base.h"
 #include "base/err.h"
-#include "text/matcher.h"
+#include "text/grammar/matcher.h"
 #include "text/tokenizer.h"
-#include "text/toolcall.h"
-#include "text/toolset.h"
+#include "text/toolcall/toolcall.h"
+#include "text/toolcall/toolset.h"
 
 struct constrain;
 

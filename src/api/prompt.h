@@ -25,9 +25,9 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "text/chat.h"
 #include "text/ids.h"
 #include "text/marked.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 struct prompt_maker;

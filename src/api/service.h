@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/engine.h"
-#include "text/chat.h"
 #include "text/ids.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 struct service;

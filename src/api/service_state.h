@@ -14,7 +14,7 @@
 #include "api/prompt.h"
 #include "api/replay.h"
 #include "api/service.h"
-#include "text/toolcall.h"
+#include "text/toolcall/toolcall.h"
 
 /* The system prompt that was computed ahead last. */
 struct service_warm {

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "format/json.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 
 enum { VALUES_MAX = 100000 };
 

@@ -10,7 +10,7 @@
 #include "cli/lines.h"
 #include "cli/opts.h"
 #include "format/json.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 
 /* n digits of *s as a number, taken off; false if there are not as many. */
 static bool take_digits(struct str *s, size_t n, int *out)

@@ -12,7 +12,7 @@
 #include "cli/lines.h"
 #include "cli/opts.h"
 #include "format/json.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 enum { FOUND_MAX = 40 }; /* bytes of wrong input in a message */

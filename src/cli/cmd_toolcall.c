@@ -10,7 +10,7 @@
 #include "cli/lines.h"
 #include "cli/opts.h"
 #include "format/json.h"
-#include "text/toolcall.h"
+#include "text/toolcall/toolcall.h"
 
 static const char usual_format[] = "qwen3-coder-xml";
 

@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "text/chat.h"
 #include "text/ids.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 /* All zeros is an empty conversation. */

@@ -18,7 +18,7 @@
 
 #define DEMO_MODEL "models/octet-mini"
 
-/* A template may nest deeply (text/jinja.h), and some systems give threads far less than the main thread. */
+/* A template may nest deeply (text/template/jinja.h), and some systems give threads far less than the main thread. */
 enum { PATH_BYTES = 4096, PARENTS = 4, TEXT_STACK_BYTES = 8 << 20 };
 
 /* The part that needs no weights: it takes as long as the model itself, so it runs beside it. */

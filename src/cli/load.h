@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "model/model.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 struct load {

@@ -19,8 +19,8 @@
 #include "engine/sampler.h"
 #include "engine/stop.h"
 #include "text/detok.h"
+#include "text/grammar/matcher.h"
 #include "text/ids.h"
-#include "text/matcher.h"
 #include "text/tokenizer.h"
 
 enum answer_finish {

@@ -22,7 +22,7 @@
 #include "base/str.h"
 #include "engine/answer.h"
 #include "model/model.h"
-#include "text/matcher.h"
+#include "text/grammar/matcher.h"
 #include "text/tokenizer.h"
 
 /* The chunk to open a model with (model_opts.chunk): MoE prefill is efficient in thousands of rows. */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "text/grammar_build.h"
-#include "text/grammar_core.h"
-#include "text/gstore.h"
+#include "text/grammar/grammar_build.h"
+#include "text/grammar/grammar_core.h"
+#include "text/grammar/gstore.h"
 
 enum { STEPS = 200, CPU_MS_MAX = 2000 };
 

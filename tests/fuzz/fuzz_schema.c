@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "support/accepts.h"
-#include "text/grammar.h"
+#include "text/grammar/grammar.h"
 
 /* A hundred times what compiling may take: the sanitizers slow it down. */
 #define WORK_NS INT64_C(10000000000)

@@ -6,7 +6,7 @@
 
 #include "base/utf8.h"
 #include "format/json.h"
-#include "text/toolcall.h"
+#include "text/toolcall/toolcall.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

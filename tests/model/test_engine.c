@@ -27,7 +27,7 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "engine/seq.h"
-#include "text/grammar.h"
+#include "text/grammar/grammar.h"
 
 #define MODEL "models/octet-mini"
 

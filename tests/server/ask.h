@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "format/json.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 #define ASK_MODEL "models/octet-mini"

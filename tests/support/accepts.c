@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "text/grammar_core.h"
-#include "text/gstore.h"
+#include "text/grammar/grammar_core.h"
+#include "text/grammar/gstore.h"
 
 enum { STORE_BYTES = 512 << 20 };
 

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "text/grammar.h"
+#include "text/grammar/grammar.h"
 
 bool accepts(const struct grammar *g, struct str text);
 

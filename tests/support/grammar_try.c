@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "text/token_trie.h"
+#include "text/grammar/token_trie.h"
 
 struct tokenizer *try_tok;
 struct token_trie *try_trie;

@@ -9,8 +9,8 @@
 
 #include "base/buf.h"
 #include "base/rng.h"
-#include "text/grammar.h"
-#include "text/matcher.h"
+#include "text/grammar/grammar.h"
+#include "text/grammar/matcher.h"
 #include "text/tokenizer.h"
 
 extern struct tokenizer *try_tok;

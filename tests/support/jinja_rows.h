@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "text/jinja.h"
+#include "text/template/jinja.h"
 
 struct row {
     const char *source, *want; /* want NULL: an error */

@@ -1,6 +1,6 @@
 /* test_answer_grammar.c - an answer that keeps to a grammar: what is drawn, what is guessed, and what ends it.
  *
- * The grammar is a toy of this file, in the place of text/matcher.c: for each position of the output the tokens that may stand there.
+ * The grammar is a toy of this file, in the place of text/grammar/matcher.c: for each position of the output the tokens that may stand there.
  * SPDX-License-Identifier: MIT */
 // clang-format off
 #include <stdarg.h>

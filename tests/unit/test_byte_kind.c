@@ -13,8 +13,8 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "base/utf8.h"
-#include "text/byte_kind.h"
-#include "text/pattern.h"
+#include "text/grammar/byte_kind.h"
+#include "text/grammar/pattern.h"
 
 enum { ROUNDS = 20000, TEXT_MAX = 6 };
 

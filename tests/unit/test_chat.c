@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 #include "support/made.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 #include "text/tokenizer.h"
 
 static const char mini[] = "models/octet-mini";

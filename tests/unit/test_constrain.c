@@ -17,7 +17,7 @@
 #include "api/read.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "text/grammar.h"
+#include "text/toolcall/grammar_tools.h"
 
 static struct {
     bool tools_fail, format_fails;

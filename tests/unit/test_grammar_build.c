@@ -13,7 +13,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "support/grammar_try.h"
-#include "text/grammar_build.h"
+#include "text/grammar/grammar_build.h"
 
 static struct grammar *finish(struct grammar_build *b, int root)
 {

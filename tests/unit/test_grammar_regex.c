@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "support/grammar_try.h"
-#include "text/pattern.h"
+#include "text/grammar/pattern.h"
 #include "text/regex.h"
 
 static struct work plenty(void)

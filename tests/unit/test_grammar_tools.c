@@ -14,8 +14,8 @@
 #include "base/file.h"
 #include "format/json.h"
 #include "support/grammar_try.h"
-#include "text/grammar.h"
-#include "text/matcher.h"
+#include "text/grammar/matcher.h"
+#include "text/toolcall/grammar_tools.h"
 
 static const char tools_text[] =
     "[{\"type\": \"function\", \"function\": {\"name\": \"read_file\", \"parameters\": {\"type\": \"object\", "

@@ -16,10 +16,10 @@
 #include "base/rng.h"
 #include "format/json.h"
 #include "support/grammar_try.h"
-#include "text/grammar.h"
-#include "text/grammar_build.h"
-#include "text/grammar_core.h"
-#include "text/matcher.h"
+#include "text/grammar/grammar.h"
+#include "text/grammar/grammar_build.h"
+#include "text/grammar/grammar_core.h"
+#include "text/grammar/matcher.h"
 
 static void test_json_takes_json_and_nothing_else(void **state)
 {

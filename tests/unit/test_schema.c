@@ -12,9 +12,9 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "support/accepts.h"
-#include "text/grammar.h"
-#include "text/grammar_build.h"
-#include "text/schema.h"
+#include "text/grammar/grammar.h"
+#include "text/grammar/grammar_build.h"
+#include "text/schema/schema.h"
 
 /* Hostile schemas stop at their limits within 100 ms of work; the limit here leaves room for sanitizers. */
 #define WORK_NS INT64_C(3000000000)

@@ -18,7 +18,7 @@
 #include "base/rng.h"
 #include "support/accepts.h"
 #include "support/shared.h"
-#include "text/grammar.h"
+#include "text/grammar/grammar.h"
 
 enum { SCHEMAS = 400, TEXTS = 6, HURRY = 50, CUT = 4000, MAX_RECORDED = 400 };
 

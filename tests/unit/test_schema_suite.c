@@ -17,7 +17,7 @@
 
 #include "base/base.h"
 #include "support/accepts.h"
-#include "text/grammar.h"
+#include "text/grammar/grammar.h"
 
 #define DIR "build/suite/"
 #define BASE "http://localhost:1234/"

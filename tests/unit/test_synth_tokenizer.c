@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "text/jinja.h"
 #include "text/synth_tokenizer.h"
+#include "text/template/jinja.h"
 #include "text/tokenizer.h"
 
 static struct tokenizer *make(int n_vocab)

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "format/json.h"
 #include "support/shared.h"
-#include "text/chat.h"
+#include "text/template/chat.h"
 
 /* 2026-11-22T12:00:00, which the rows were made with: read as local time, so the zone is set to UTC. */
 static const int64_t golden_now = 1795348800;

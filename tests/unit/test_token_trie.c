@@ -14,8 +14,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "support/grammar_try.h"
-#include "text/pattern.h"
-#include "text/token_trie.h"
+#include "text/grammar/pattern.h"
+#include "text/grammar/token_trie.h"
 
 enum { PATH_MAX_BYTES = 4096 };
 

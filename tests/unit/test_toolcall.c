@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/utf8.h"
-#include "text/toolcall.h"
+#include "text/toolcall/toolcall.h"
 
 enum { CALLS_MAX = 40 };
 

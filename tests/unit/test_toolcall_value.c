@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "text/toolcall_literal.h"
-#include "text/toolcall_value.h"
+#include "text/toolcall/toolcall_literal.h"
+#include "text/toolcall/toolcall_value.h"
 
 /* `text` under the schema, in pieces of `piece` bytes. */
 static void converted(struct buf *out, const char *schema, const char *text, size_t piece)

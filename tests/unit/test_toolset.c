@@ -8,7 +8,7 @@
 #include <cmocka.h>
 // clang-format on
 
-#include "text/toolset.h"
+#include "text/toolcall/toolset.h"
 
 static struct json *parsed(const char *text)
 {
