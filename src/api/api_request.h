@@ -39,6 +39,7 @@ struct api_tool {
     bool allowed;     /* false: the model sees it, and may not call it in this answer */
 };
 
+/* REQUIRED, NAMED: at least one call; NAMED: only one tool is allowed. */
 enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_NONE, API_TOOLS_REQUIRED, API_TOOLS_NAMED };
 
 enum api_format { API_FORMAT_TEXT, API_FORMAT_JSON, API_FORMAT_SCHEMA, API_FORMAT_REGEX, API_FORMAT_EBNF };
@@ -62,7 +63,6 @@ struct api_request {
     struct api_tool *tool; /* owned; [n_tool], in the order of `tools` */
     size_t n_tool;
     enum api_tool_choice tool_choice;
-    int tool_named;                   /* API_TOOLS_NAMED: index into tool, the only one allowed */
     bool parallel_calls;              /* more than one call in an answer; true unless refused */
     bool tool_grammar;                /* calls keep to their schemas; true unless the request turns it off */
     const struct json *template_vars; /* chat_template_kwargs, borrowed; NULL: none */

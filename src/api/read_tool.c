@@ -137,8 +137,8 @@ void read_tool_reference(struct reader *rd, struct str name, struct buf *out)
     buf_str(out, name);
 }
 
-/* The declared tool of that name, as the client or as the model knows it; -1: there is none, and rd->x says so. */
-static int find_tool(struct reader *rd, struct str name, const char *at)
+/* The declared tool of that name, as the client or as the model knows it, may be called; -1: there is none, and rd->x says so. */
+static int allow(struct reader *rd, struct str name, const char *at)
 {
     struct buf shown = { 0 };
     size_t i = 0;
@@ -154,20 +154,34 @@ static int find_tool(struct reader *rd, struct str name, const char *at)
                       (int)MIN(name.n, 100), name.p);
         return -1;
     }
-    return (int)i;
+    rd->tool[i].wanted = true;
+    rd->tool[i].allowed = true;
+    rd->some_allowed = true;
+    return 0;
 }
 
 int read_named_tool(struct reader *rd, struct str name, const char *at)
 {
-    int i = find_tool(rd, name, at);
-    if (i < 0)
-        return -1;
-    rd->tool[i].wanted = true;
-    rd->tool[i].allowed = true;
-    rd->some_allowed = true;
     rd->r->tool_choice = API_TOOLS_NAMED;
-    rd->r->tool_named = i; /* of the declared ones; reader_finish makes it an index of the callable ones */
-    return 0;
+    return allow(rd, name, at);
+}
+
+/* Allows what `node` names: a function or a custom tool, which chat keeps in a member called for its type. *found: it is one of these, not a
+ * tool of the vendor's own servers. `at`: where node stands; `inside`: the same with a dot. */
+static int allow_node(struct reader *rd, const struct json *node, const char *at, const char *inside, bool *found)
+{
+    struct str type = STR("function"), name = { 0 };
+    const struct json *inner = NULL;
+    if (read_str(rd, node, inside, "type", &type))
+        return -1;
+    bool custom = str_eqz(type, "custom");
+    *found = custom || str_eqz(type, "function");
+    if (!*found)
+        return 0;
+    if (read_object(rd, node, inside, custom ? "custom" : "function", &inner) ||
+        read_str(rd, inner ? inner : node, inside, "name", &name))
+        return -1;
+    return name.n ? allow(rd, name, at) : read_bad(rd, at, "the name of a tool", NULL);
 }
 
 static int choose_by_word(struct reader *rd, struct str word, const char *at, const struct json *found)
@@ -183,61 +197,36 @@ static int choose_by_word(struct reader *rd, struct str word, const char *at, co
     return 0;
 }
 
-/* One entry of that list: a function or a custom tool by its name, which chat keeps in a member named for the type. Tools of the vendor's own
- * servers are passed over. */
-static int allow_tool(struct reader *rd, const struct json *entry)
-{
-    static const char at[] = "tool_choice.tools";
-    struct str type = STR("function"), name = { 0 };
-    const struct json *inner = NULL;
-    if (json_type(entry) != JSON_OBJECT)
-        return read_bad(rd, at, "an array of objects", entry);
-    if (read_str(rd, entry, "tool_choice.tools.", "type", &type))
-        return -1;
-    bool custom = str_eqz(type, "custom");
-    if (!custom && !str_eqz(type, "function"))
-        return 0;
-    if (read_object(rd, entry, "tool_choice.tools.", custom ? "custom" : "function", &inner) ||
-        read_str(rd, inner ? inner : entry, "tool_choice.tools.", "name", &name))
-        return -1;
-    if (!name.n)
-        return read_bad(rd, at, "the name of each tool", NULL);
-    int i = find_tool(rd, name, at);
-    if (i < 0)
-        return -1;
-    rd->tool[i].wanted = true;
-    rd->tool[i].allowed = true;
-    return 0;
-}
-
 /* {"type": "allowed_tools", "mode": "auto" | "required", "tools": [...]}: the prompt shows all tools, as ever, and the list says which may be
  * called; an empty one says nothing. */
 static int choose_allowed(struct reader *rd, const struct json *choice)
 {
-    const struct json *inner = NULL, *tools;
+    static const char at[] = "tool_choice.tools";
+    const struct json *inner = NULL, *tools = NULL;
     struct str mode = STR("auto");
     if (read_object(rd, choice, "tool_choice.", "allowed_tools", &inner))
         return -1;
     inner = inner ? inner : choice;
     if (read_str(rd, inner, "tool_choice.", "mode", &mode) ||
-        choose_by_word(rd, mode, "tool_choice.mode", json_get(inner, "mode")))
+        choose_by_word(rd, mode, "tool_choice.mode", json_get(inner, "mode")) ||
+        read_array(rd, inner, "tool_choice.", "tools", &tools))
         return -1;
-    tools = json_get(inner, "tools");
-    if (!tools || json_type(tools) == JSON_NULL)
-        return 0;
-    if (json_type(tools) != JSON_ARRAY)
-        return read_bad(rd, "tool_choice.tools", "an array of objects", tools);
-    for (size_t i = 0; i < json_len(tools); i++)
-        if (allow_tool(rd, json_at(tools, i)))
+    for (size_t i = 0; tools && i < json_len(tools); i++) {
+        bool found;
+        if (json_type(json_at(tools, i)) != JSON_OBJECT)
+            return read_bad(rd, at, "an array of objects", json_at(tools, i));
+        if (allow_node(rd, json_at(tools, i), at, "tool_choice.tools.", &found))
             return -1;
-    rd->some_allowed = json_len(tools) > 0;
+        rd->some_allowed = true;
+    }
     return 0;
 }
 
 int read_tool_choice(struct reader *rd)
 {
     const struct json *choice = json_get(rd->r->body, "tool_choice");
-    struct str type = STR("function"), name = { 0 };
+    struct str type = { 0 };
+    bool found;
     if (!choice)
         return 0;
     if (json_type(choice) == JSON_STRING)
@@ -248,15 +237,11 @@ int read_tool_choice(struct reader *rd)
         return -1;
     if (str_eqz(type, "allowed_tools"))
         return choose_allowed(rd, choice);
-    if (!str_eqz(type, "function") && !str_eqz(type, "custom"))
-        return 0; /* a tool of the vendor's own servers */
-    const struct json *inner = NULL;
-    if (read_object(rd, choice, "tool_choice.", str_eqz(type, "custom") ? "custom" : "function", &inner) ||
-        read_str(rd, inner ? inner : choice, "tool_choice.", "name", &name))
+    if (allow_node(rd, choice, "tool_choice", "tool_choice.", &found))
         return -1;
-    if (!name.n)
-        return read_bad(rd, "tool_choice", "the name of a tool", NULL);
-    return read_named_tool(rd, name, "tool_choice");
+    if (found)
+        rd->r->tool_choice = API_TOOLS_NAMED;
+    return 0;
 }
 
 /* The place among the callable tools of one that the model sees under the same name, which is `next` for a new name; *fresh says which. */
@@ -275,7 +260,6 @@ static uint32_t place_of(struct map *seen, const struct reader_tool *t, uint32_t
 int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
 {
     struct api_request *r = rd->r;
-    int named = -1;
     size_t n_shown = 0, n_made = 0;
     struct map seen = { 0 };
     struct json **made = xcalloc(rd->n_tool, sizeof(struct json *));
@@ -287,8 +271,6 @@ int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
             continue;
         bool fresh;
         uint32_t at = place_of(&seen, t, (uint32_t)r->n_tool, &fresh);
-        if (r->tool_choice == API_TOOLS_NAMED && (size_t)r->tool_named == i)
-            named = (int)at;
         bool allowed = !rd->some_allowed || t->allowed;
         if (!fresh) {
             r->tool[at].allowed |= allowed;
@@ -302,7 +284,6 @@ int read_make_tools(struct reader *rd, struct json **all, struct json **shown)
         n_made++;
     }
     map_deinit(&seen);
-    r->tool_named = MAX(named, 0);
     *all = n_made ? json_join_array((const struct json *const *)made, n_made) : NULL;
     *shown = n_shown ? json_join_array(listed, n_shown) : NULL;
     int rc = (n_made && !*all) || (n_shown && !*shown) ? -1 : 0;

@@ -185,6 +185,19 @@ void pool_run(struct pool *p, pool_fn *fn, void *arg)
     pool_barrier(p);
 }
 
+static void yield(void *arg, int ith, int nth)
+{
+    (void)arg;
+    (void)ith;
+    (void)nth;
+    sched_yield();
+}
+
+void pool_yield(struct pool *p)
+{
+    pool_run(p, yield, NULL);
+}
+
 int pool_next(struct pool *p)
 {
     return atomic_fetch_add_explicit(&p->item, 1, memory_order_relaxed);

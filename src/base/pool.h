@@ -20,6 +20,8 @@ MUST_CHECK int pool_new(struct pool **out, int n_threads, struct err *e); /* n_t
 void pool_free(struct pool *p);
 int pool_threads(const struct pool *p);
 void pool_run(struct pool *p, pool_fn *fn, void *arg);
+/* Every thread of the pool, the caller too, lets a thread that waits for its processor go first, once. Not inside a run. */
+void pool_yield(struct pool *p);
 /* Inside a run: returns when every thread of the run has come here. All threads see what any wrote before. */
 void pool_barrier(struct pool *p);
 /* Inside a run: the next of the items 0, 1, 2, ... that no thread has yet taken since the run began or since

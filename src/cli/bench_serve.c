@@ -104,27 +104,24 @@ static void note_piece(struct load *l, struct ask *a, int64_t now)
     a->n_answer++;
 }
 
+/* The server's own time for the prompt, in units of `seconds`. */
+static void note_prompt(struct ask *a, const struct json *v, double seconds)
+{
+    if (json_type(v) == JSON_DOUBLE || json_type(v) == JSON_INT)
+        a->prompt_s = json_double(v) * seconds;
+}
+
 static void note_usage(struct ask *a, const struct json *usage)
 {
     int64_t n;
-    const struct json *details = json_get(usage, "prompt_tokens_details"), *prompt_s;
+    const struct json *details = json_get(usage, "prompt_tokens_details");
     if (json_i64(json_get(usage, "prompt_tokens"), &n))
         a->n_prompt = n;
     if (json_i64(json_get(usage, "completion_tokens"), &n))
         a->n_answer = n;
     if (json_type(details) == JSON_OBJECT && json_i64(json_get(details, "cached_tokens"), &n))
         a->n_cached = n;
-    prompt_s = json_get(usage, "total_prompt_time_sec");
-    if (json_type(prompt_s) == JSON_DOUBLE || json_type(prompt_s) == JSON_INT)
-        a->prompt_s = json_double(prompt_s);
-}
-
-/* Finer than what usage says: thousandths of a millisecond. */
-static void note_timings(struct ask *a, const struct json *timings)
-{
-    const struct json *ms = json_get(timings, "prompt_ms");
-    if (json_type(ms) == JSON_DOUBLE || json_type(ms) == JSON_INT)
-        a->prompt_s = json_double(ms) * 1e-3;
+    note_prompt(a, json_get(usage, "total_prompt_time_sec"), 1);
 }
 
 /* True if the delta carries anything of the answer. */
@@ -166,8 +163,8 @@ static void take_event(struct load *l, struct ask *a, struct str data, int64_t n
             note_piece(l, a, now);
         if (json_type(usage) == JSON_OBJECT)
             note_usage(a, usage);
-        if (json_type(json_get(root, "timings")) == JSON_OBJECT)
-            note_timings(a, json_get(root, "timings"));
+        if (json_type(json_get(root, "timings")) == JSON_OBJECT) /* finer: thousandths of a millisecond */
+            note_prompt(a, json_get(json_get(root, "timings"), "prompt_ms"), 1e-3);
         if (json_get(root, "error"))
             err_set(&a->call->err, ERR_FORMAT, "the server says: %.*s", (int)MIN(data.n, (size_t)300), data.p);
     }

@@ -544,6 +544,19 @@ static void run(struct runner *r, struct desk *d)
     conclude(r, d, ns);
 }
 
+/* A receiver that could not run since its last event but one waits for a processor, perhaps for one of the model's: without this, until the
+ * system's clock ticks. */
+static void let_receivers_run(struct runner *r)
+{
+    bool waits = false;
+    for (struct request *q = r->live; q; q = q->next) {
+        waits |= q->unread;
+        q->unread = false;
+    }
+    if (waits)
+        model_yield(r->model);
+}
+
 /* Plans on a desk and computes; false: nothing to do. */
 static bool plan_and_run(struct runner *r, bool suspended)
 {
@@ -561,6 +574,7 @@ static bool plan_and_run(struct runner *r, bool suspended)
     run(r, d);
     if (d == &r->small)
         r->small_end_ns = clock_ns();
+    let_receivers_run(r);
     return true;
 }
 
@@ -570,27 +584,11 @@ static void run_small(struct runner *r)
         r->small_end_ns = clock_ns();
 }
 
-/* A receiver that could not run since its last event but one waits for a processor, perhaps for one of the model's: without this, until the
- * system's clock ticks. */
-static void let_receivers_run(struct runner *r)
-{
-    bool waits = false;
-    for (struct request *q = r->live; q; q = q->next) {
-        waits |= q->unread;
-        q->unread = false;
-    }
-    if (waits)
-        model_yield(r->model);
-}
-
 bool runner_step(struct runner *r)
 {
     if (r->shelf)
         shelf_poll(r->shelf, on_read, r);
-    runner_end_cancelled(r);
-    bool computed = plan_and_run(r, false);
-    let_receivers_run(r);
-    return computed;
+    return plan_and_run(r, false);
 }
 
 /* --- the rest ---------------------------------------------------------------------------------------------------------------------- */

@@ -29,8 +29,8 @@ MUST_CHECK int runner_new(struct runner **out, struct model *m, const struct run
 void runner_free(struct runner *r);
 /* Takes one side of the request over: it is released when it is over. */
 void runner_accept(struct runner *r, struct request *q);
-void runner_end_cancelled(struct runner *r);
-/* Ends what was cancelled, notes what the disk has done, computes one step. False: there was nothing to compute. */
+void runner_end_cancelled(struct runner *r); /* before each step; at the pauses of one it is done inside */
+/* Notes what the disk has done, computes one step. False: there was nothing to compute. */
 bool runner_step(struct runner *r);
 /* What a newcomer's wait can be told from. */
 struct runner_load {

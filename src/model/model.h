@@ -44,7 +44,7 @@ size_t model_kv_bytes_per_token(const struct model *m);
 /* Pages for this model's layers. */
 MUST_CHECK int model_kv_new(struct kv **out, struct model *m, int n_pages, struct err *e);
 
-/* Lets threads that wait for the processors of the model go first, once. Between steps. */
+/* Lets threads that wait for the processors of the model go first, once. Between steps, or at a pause. */
 void model_yield(struct model *m);
 
 /* Runs the rows of one step: appends their keys and values to the pages, and writes logits f32 [s->n_out][n_vocab]. Ids must be in the

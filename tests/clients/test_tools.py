@@ -172,6 +172,9 @@ def choices(server):
     check("required calls a tool", len(a["calls"]) >= 1 and all(valid(c, [tool, other]) for c in a["calls"]), a)
     a = wire.chat(server, ask, [tool, other], tool_choice={"type": "function", "function": {"name": "get_time"}}, max_tokens=300)
     check("a named tool is called", [c["name"] for c in a["calls"]][:1] == ["get_time"] and all(valid(c, [tool, other]) for c in a["calls"]), a)
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "get_time"}}]}}
+    a = wire.chat(server, [{"role": "user", "content": "What files are in the current directory?"}], [tool, other], tool_choice=allowed, max_tokens=300)
+    check("only an allowed tool is called", a["calls"] and all(c["name"] == "get_time" for c in a["calls"]), a)
     a = wire.messages(server, ask, [tool, other], tool_choice={"type": "any", "disable_parallel_tool_use": True})
     check("any, and only one", len(a["calls"]) == 1 and a["finish"] == "tool_use", a)
     a = wire.responses(server, ask, [tool, other], True, tool_choice={"type": "function", "name": "get_time"})

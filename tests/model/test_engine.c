@@ -784,8 +784,8 @@ static void answers_keep_to_their_grammar(void **state)
     token_trie_free(trie);
 }
 
-/* A chunk of thousands of tokens is given up at one of its pauses: nothing of it counts as computed, though a step was begun. The moment of
- * the cancel is not ours to choose, so several are tried. */
+/* A chunk of thousands of tokens is given up at one of its pauses: nothing of it counts as computed, though a step was begun; and from its first
+ * pause on its request is told of as running. The moment of the cancel is not ours to choose, so several are tried. */
 static void a_cancel_is_seen_within_a_chunk(void **state)
 {
     (void)state;
@@ -794,7 +794,7 @@ static void a_cancel_is_seen_within_a_chunk(void **state)
     struct model *m;
     struct model_opts mo = model_opts_default;
     struct ids longer = { 0 };
-    bool seen = false;
+    bool seen = false, told = false;
     mo.chunk = ENGINE_CHUNK;
     mo.n_threads = 1;
     const struct engine_opts o = { .no_prefix_cache = true };
@@ -802,10 +802,10 @@ static void a_cancel_is_seen_within_a_chunk(void **state)
         fail_msg("%s", e.msg);
     while (longer.n < 2 * ENGINE_CHUNK)
         ids_append(&longer, world.prompts[9].v, world.prompts[9].n);
-    for (int i = 0; i < 40 && !seen; i++) {
+    for (int i = 0; i < 40 && !(seen && told); i++) {
         struct request *r;
         struct engine_event ev = { 0 };
-        struct engine_stats before, after;
+        struct engine_stats before, during, after;
         struct engine_request q = ask(9);
         q.prompt = longer.v;
         q.n_prompt = longer.n;
@@ -814,6 +814,8 @@ static void a_cancel_is_seen_within_a_chunk(void **state)
         assert_true(request_next(r, &ev, 60000));
         assert_int_equal(ev.kind, ENGINE_QUEUED);
         nanosleep(&(struct timespec){ .tv_nsec = 2000000 * (i + 1) }, NULL);
+        engine_stats(g, &during);
+        told |= during.n_running == 1 && during.n_step == before.n_step;
         request_cancel(r);
         while (ev.kind != ENGINE_FINISH)
             assert_true(request_next(r, &ev, 60000));
@@ -821,9 +823,10 @@ static void a_cancel_is_seen_within_a_chunk(void **state)
         request_close(r);
         nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
         engine_stats(g, &after);
-        seen = after.n_step > before.n_step && after.computed_prompt_tokens == before.computed_prompt_tokens;
+        seen |= after.n_step > before.n_step && after.computed_prompt_tokens == before.computed_prompt_tokens;
     }
     assert_true(seen);
+    assert_true(told);
     ids_deinit(&longer);
     engine_close(g);
 }

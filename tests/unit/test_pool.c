@@ -154,6 +154,24 @@ static void pools_that_never_ran_and_asleep_ones_end(void **state)
     pool_free(NULL);
 }
 
+/* Between runs, whether the workers spin or sleep. */
+static void yielding_disturbs_no_run(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+        struct shared s = { .pool = make(sizes[k]) };
+        pool_yield(s.pool);
+        for (int run = 1; run <= ROUNDS; run++) {
+            pool_run(s.pool, call_once, &s);
+            pool_yield(s.pool);
+            for (int i = 0; i < MAX_THREADS; i++)
+                assert_int_equal(s.calls[i], i < sizes[k] ? run : 0);
+        }
+        assert_int_equal(s.wrong, 0);
+        pool_free(s.pool);
+    }
+}
+
 static void impossible_pools_are_refused(void **state)
 {
     (void)state;
@@ -180,6 +198,7 @@ int main(void)
         cmocka_unit_test(each_item_is_taken_by_one),
         cmocka_unit_test(sleeping_workers_wake),
         cmocka_unit_test(pools_that_never_ran_and_asleep_ones_end),
+        cmocka_unit_test(yielding_disturbs_no_run),
         cmocka_unit_test(impossible_pools_are_refused),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

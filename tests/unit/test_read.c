@@ -71,11 +71,9 @@ static bool check_number(const char *name, const struct api_request *r, struct s
 {
     const struct number numbers[] = {
         { "prefill", r->prefill },
-        { "tool_named", r->tool_named },
         { "images", r->n_image },
         { "documents", r->n_document },
         { "n_tool", (double)r->n_tool },
-        { "tool_named", r->tool_named },
         { "parallel", r->parallel_calls },
         { "max_tokens", (double)r->max_tokens },
         { "n", r->n },

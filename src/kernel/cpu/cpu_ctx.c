@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "kernel/cpu/cpu_ctx.h"
 
-#include <sched.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -52,17 +51,9 @@ static void cpu_close(struct op_ctx *base)
     mem_free(c);
 }
 
-static void yield_all(void *arg, int ith, int nth)
-{
-    (void)arg;
-    (void)ith;
-    (void)nth;
-    sched_yield();
-}
-
 static void cpu_yield(struct op_ctx *base)
 {
-    pool_run(((struct cpu_ctx *)base)->pool, yield_all, NULL);
+    pool_yield(((struct cpu_ctx *)base)->pool);
 }
 
 static const struct op_table cpu_table = {

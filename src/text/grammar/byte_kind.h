@@ -6,8 +6,8 @@
  *
  * Where the kinds of a text are among those on which an automaton's state stays (byte_kind_loops), the automaton reads the text to its end.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_BYTE_KIND_H
-#define TEXT_BYTE_KIND_H
+#ifndef TEXT_GRAMMAR_BYTE_KIND_H
+#define TEXT_GRAMMAR_BYTE_KIND_H
 
 #include <stdint.h>
 

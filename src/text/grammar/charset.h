@@ -3,8 +3,8 @@
  * A set that is all zeros is valid and empty. Adding does not keep order: charset_norm sorts and merges; the other functions want and give
  * sets in that form. `failed`: memory was out, or there were more than CHARSET_MAX ranges.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_CHARSET_H
-#define TEXT_CHARSET_H
+#ifndef TEXT_GRAMMAR_CHARSET_H
+#define TEXT_GRAMMAR_CHARSET_H
 
 #include <stdbool.h>
 #include <stddef.h>

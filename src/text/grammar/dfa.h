@@ -6,8 +6,8 @@
  * struct work is what building may still cost: states and time. Every operation counts against it and fails with ERR_LIMIT that names
  * the limit; a DFA that failed is empty and may be freed.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_DFA_H
-#define TEXT_DFA_H
+#ifndef TEXT_GRAMMAR_DFA_H
+#define TEXT_GRAMMAR_DFA_H
 
 #include <stdbool.h>
 #include <stddef.h>

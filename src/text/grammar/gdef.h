@@ -3,8 +3,8 @@
  * Nodes are numbered from 0. After gdef_finish they are read-only and carry what running needs: whether a node can be empty, whether it
  * derives anything at all, and a rank: a node that begins with another has a lower rank than that one.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GDEF_H
-#define TEXT_GDEF_H
+#ifndef TEXT_GRAMMAR_GDEF_H
+#define TEXT_GRAMMAR_GDEF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* gmask.h - which tokens a state of a grammar allows.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GMASK_H
-#define TEXT_GMASK_H
+#ifndef TEXT_GRAMMAR_GMASK_H
+#define TEXT_GRAMMAR_GMASK_H
 
 #include "text/grammar/gstore.h"
 #include "text/grammar/token_trie.h"

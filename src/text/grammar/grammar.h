@@ -8,8 +8,8 @@
  *
  * Limits on size, depth, states and time hold for every front end: what exceeds them fails with ERR_LIMIT and names the limit.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_H
-#define TEXT_GRAMMAR_H
+#ifndef TEXT_GRAMMAR_GRAMMAR_H
+#define TEXT_GRAMMAR_GRAMMAR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
  *
  * One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_BUILD_H
-#define TEXT_GRAMMAR_BUILD_H
+#ifndef TEXT_GRAMMAR_GRAMMAR_BUILD_H
+#define TEXT_GRAMMAR_GRAMMAR_BUILD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * The definition is read-only. The store of states belongs to whoever holds the lock. A store that grew too large is replaced by a fresh
  * one; matchers hold the one they are in and move on (text/grammar/matcher.c).
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_CORE_H
-#define TEXT_GRAMMAR_CORE_H
+#ifndef TEXT_GRAMMAR_GRAMMAR_CORE_H
+#define TEXT_GRAMMAR_GRAMMAR_CORE_H
 
 #include <pthread.h>
 #include <stdatomic.h>

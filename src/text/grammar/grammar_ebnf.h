@@ -13,8 +13,8 @@
  * Rules may be recursive; left recursion only directly (sum: sum "+" term | term). Directives (%ignore, %import) are refused.
  * The rule "start" or "root", else the first, is the whole output.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_EBNF_H
-#define TEXT_GRAMMAR_EBNF_H
+#ifndef TEXT_GRAMMAR_GRAMMAR_EBNF_H
+#define TEXT_GRAMMAR_GRAMMAR_EBNF_H
 
 enum { EBNF_BYTES_MAX = 1 << 20, EBNF_DEPTH_MAX = 200, EBNF_RULES_MAX = 10000 };
 

@@ -11,8 +11,8 @@
  * State 0 is dead. A store belongs to whoever holds its grammar's lock. Where memory runs out or a limit is met, `failed` is set
  * and transitions lead to the dead state.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GSTORE_H
-#define TEXT_GSTORE_H
+#ifndef TEXT_GRAMMAR_GSTORE_H
+#define TEXT_GRAMMAR_GSTORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

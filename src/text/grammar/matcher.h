@@ -4,8 +4,8 @@
  *
  * A matcher belongs to one thread at a time (the engine's, while its sequence runs). Its grammar is shared.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_MATCHER_H
-#define TEXT_MATCHER_H
+#ifndef TEXT_GRAMMAR_MATCHER_H
+#define TEXT_GRAMMAR_MATCHER_H
 
 #include <stdbool.h>
 #include <stddef.h>

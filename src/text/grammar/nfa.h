@@ -6,8 +6,8 @@
  * Characters become their UTF-8 bytes, or with `json` the ways to write them inside a JSON string: themselves, short escapes, \uXXXX in
  * either case, surrogate pairs. Surrogates in a set stand for themselves as \uXXXX; a set that has them knows no pairs.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_NFA_H
-#define TEXT_NFA_H
+#ifndef TEXT_GRAMMAR_NFA_H
+#define TEXT_GRAMMAR_NFA_H
 
 #include <stdbool.h>
 #include <stddef.h>

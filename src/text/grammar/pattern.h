@@ -4,8 +4,8 @@
  * ^ and $ are the ends of the text. Not regular, or not understood, and refused with ERR_UNSUPPORTED that names it: look-around, back
  * references, \b and \B, scripts.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_PATTERN_H
-#define TEXT_PATTERN_H
+#ifndef TEXT_GRAMMAR_PATTERN_H
+#define TEXT_GRAMMAR_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

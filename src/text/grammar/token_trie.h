@@ -10,8 +10,8 @@
  *
  * All but the slices is read-only; those have a lock of their own, so a trie may be shared by any threads.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOKEN_TRIE_H
-#define TEXT_TOKEN_TRIE_H
+#ifndef TEXT_GRAMMAR_TOKEN_TRIE_H
+#define TEXT_GRAMMAR_TOKEN_TRIE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,8 +10,8 @@
  *
  * The document and the builder are borrowed and outlive the schema. Nothing here fails the builder but the builder's own limits. One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_H
-#define TEXT_SCHEMA_H
+#ifndef TEXT_SCHEMA_SCHEMA_H
+#define TEXT_SCHEMA_SCHEMA_H
 
 #include <stdbool.h>
 #include <stddef.h>

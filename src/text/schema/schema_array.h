@@ -1,7 +1,7 @@
 /* schema_array.h - arrays of a shape as rules.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_ARRAY_H
-#define TEXT_SCHEMA_ARRAY_H
+#ifndef TEXT_SCHEMA_SCHEMA_ARRAY_H
+#define TEXT_SCHEMA_SCHEMA_ARRAY_H
 
 #include "text/schema/schema_set.h"
 

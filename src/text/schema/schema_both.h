@@ -1,7 +1,7 @@
 /* schema_both.h - intersections of two shapes of one type.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_BOTH_H
-#define TEXT_SCHEMA_BOTH_H
+#ifndef TEXT_SCHEMA_SCHEMA_BOTH_H
+#define TEXT_SCHEMA_SCHEMA_BOTH_H
 
 #include "text/schema/schema_set.h"
 

@@ -3,8 +3,8 @@
  * Everything that is made while a schema is compiled lives in one arena until schema_free. The first failure stays in `err`; loops look at
  * schema_core_failed and give up, results after it are harmless but worthless. One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_CORE_H
-#define TEXT_SCHEMA_CORE_H
+#ifndef TEXT_SCHEMA_SCHEMA_CORE_H
+#define TEXT_SCHEMA_SCHEMA_CORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

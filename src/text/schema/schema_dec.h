@@ -1,7 +1,7 @@
 /* schema_dec.h - decimal numbers of any size, exact: the bounds, divisors and constants of schemas.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_DEC_H
-#define TEXT_SCHEMA_DEC_H
+#ifndef TEXT_SCHEMA_SCHEMA_DEC_H
+#define TEXT_SCHEMA_SCHEMA_DEC_H
 
 #include <stdbool.h>
 

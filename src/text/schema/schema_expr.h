@@ -3,8 +3,8 @@
  * An expression is a small number; equal expressions have the same one, so that recursion ends at a rule that exists already. 0 is the empty set,
  * 1 all values. NOT and AND are simplified while they are made, so that most of what a plain schema combines never becomes a set of its own.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_EXPR_H
-#define TEXT_SCHEMA_EXPR_H
+#ifndef TEXT_SCHEMA_SCHEMA_EXPR_H
+#define TEXT_SCHEMA_SCHEMA_EXPR_H
 
 #include <stddef.h>
 #include <stdint.h>

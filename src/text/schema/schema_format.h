@@ -1,7 +1,7 @@
 /* schema_format.h - the formats of strings that are enforced, as regular expressions.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_FORMAT_H
-#define TEXT_SCHEMA_FORMAT_H
+#ifndef TEXT_SCHEMA_SCHEMA_FORMAT_H
+#define TEXT_SCHEMA_SCHEMA_FORMAT_H
 
 #include "base/str.h"
 

@@ -1,7 +1,7 @@
 /* schema_lang.h - languages of keys: which names belong to one, and all other keys, split so that each part lies in or out of every language.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_LANG_H
-#define TEXT_SCHEMA_LANG_H
+#ifndef TEXT_SCHEMA_SCHEMA_LANG_H
+#define TEXT_SCHEMA_SCHEMA_LANG_H
 
 #include <stdbool.h>
 #include <stddef.h>

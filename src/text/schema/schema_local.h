@@ -1,7 +1,7 @@
 /* schema_local.h - what one schema object says by itself about each type of value: all keywords but those that apply other schemas in the same place.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_LOCAL_H
-#define TEXT_SCHEMA_LOCAL_H
+#ifndef TEXT_SCHEMA_SCHEMA_LOCAL_H
+#define TEXT_SCHEMA_SCHEMA_LOCAL_H
 
 #include "format/json.h"
 #include "text/schema/schema_ref.h"

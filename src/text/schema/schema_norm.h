@@ -3,8 +3,8 @@
  * Schemas that apply in one place ($ref, allOf, anyOf, oneOf, not, if, dependentSchemas, unevaluated...) are resolved into one set. Members and
  * elements stay expressions.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_NORM_H
-#define TEXT_SCHEMA_NORM_H
+#ifndef TEXT_SCHEMA_SCHEMA_NORM_H
+#define TEXT_SCHEMA_SCHEMA_NORM_H
 
 #include <stdbool.h>
 

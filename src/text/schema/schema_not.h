@@ -1,7 +1,7 @@
 /* schema_not.h - complements of one shape within its type.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_NOT_H
-#define TEXT_SCHEMA_NOT_H
+#ifndef TEXT_SCHEMA_SCHEMA_NOT_H
+#define TEXT_SCHEMA_SCHEMA_NOT_H
 
 #include "text/schema/schema_set.h"
 

@@ -1,7 +1,7 @@
 /* schema_number.h - numbers of a shape as terminals.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_NUMBER_H
-#define TEXT_SCHEMA_NUMBER_H
+#ifndef TEXT_SCHEMA_SCHEMA_NUMBER_H
+#define TEXT_SCHEMA_SCHEMA_NUMBER_H
 
 #include "text/schema/schema_set.h"
 

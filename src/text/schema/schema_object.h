@@ -1,7 +1,7 @@
 /* schema_object.h - objects of a shape as rules.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_OBJECT_H
-#define TEXT_SCHEMA_OBJECT_H
+#ifndef TEXT_SCHEMA_SCHEMA_OBJECT_H
+#define TEXT_SCHEMA_SCHEMA_OBJECT_H
 
 #include "text/schema/schema_set.h"
 

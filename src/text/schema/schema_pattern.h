@@ -2,8 +2,8 @@
  *
  * Each is first compiled by itself within small limits, so that one that is not regular, or catastrophic, is known before it reaches the grammar.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_PATTERN_H
-#define TEXT_SCHEMA_PATTERN_H
+#ifndef TEXT_SCHEMA_SCHEMA_PATTERN_H
+#define TEXT_SCHEMA_SCHEMA_PATTERN_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * A resource is a schema with a URI of its own (the document, or one with $id). A scope is the list of resources that evaluation went through,
  * each once, outermost first: $dynamicRef looks there. Scope 0 is empty; documents without $dynamicRef know no other.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_REF_H
-#define TEXT_SCHEMA_REF_H
+#ifndef TEXT_SCHEMA_SCHEMA_REF_H
+#define TEXT_SCHEMA_SCHEMA_REF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
  * Objects: every constraint is one of two kinds, each the negation of the other: "every key of the language L has a value in e" (rules) and "some
  * key of L has a value in e" (exists). For a single name they are merged in `props`: the value, if there, is in e; and whether it must be there.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_SET_H
-#define TEXT_SCHEMA_SET_H
+#ifndef TEXT_SCHEMA_SCHEMA_SET_H
+#define TEXT_SCHEMA_SCHEMA_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>

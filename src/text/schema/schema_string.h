@@ -1,7 +1,7 @@
 /* schema_string.h - strings of a shape as terminals.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_STRING_H
-#define TEXT_SCHEMA_STRING_H
+#ifndef TEXT_SCHEMA_SCHEMA_STRING_H
+#define TEXT_SCHEMA_SCHEMA_STRING_H
 
 #include <stdbool.h>
 

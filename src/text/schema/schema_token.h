@@ -1,7 +1,7 @@
 /* schema_token.h - the punctuation of JSON texts, with the white space that may stand beside it.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_TOKEN_H
-#define TEXT_SCHEMA_TOKEN_H
+#ifndef TEXT_SCHEMA_SCHEMA_TOKEN_H
+#define TEXT_SCHEMA_SCHEMA_TOKEN_H
 
 #include "text/grammar/grammar_build.h"
 

@@ -1,7 +1,7 @@
 /* schema_uri.h - references of schemas to each other: RFC 3986, section 5.2.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_SCHEMA_URI_H
-#define TEXT_SCHEMA_URI_H
+#ifndef TEXT_SCHEMA_SCHEMA_URI_H
+#define TEXT_SCHEMA_SCHEMA_URI_H
 
 #include "base/buf.h"
 #include "base/str.h"

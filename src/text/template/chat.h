@@ -5,8 +5,8 @@
  * and mask_token of tokenizer_config.json (strings or objects with `content`) are variables that count as template text, not as values.
  * Read-only once open; any thread may render.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_CHAT_H
-#define TEXT_CHAT_H
+#ifndef TEXT_TEMPLATE_CHAT_H
+#define TEXT_TEMPLATE_CHAT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * and limits of output and of memory, none of which is given back before the end; what exceeds one of them ends with ERR_LIMIT. raise_exception gives ERR_ARG with the
  * template's own message.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_H
-#define TEXT_JINJA_H
+#ifndef TEXT_TEMPLATE_JINJA_H
+#define TEXT_TEMPLATE_JINJA_H
 
 #include <stdint.h>
 

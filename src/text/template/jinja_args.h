@@ -1,7 +1,7 @@
 /* jinja_args.h - the arguments of a call, bound to parameters as Python binds them.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_ARGS_H
-#define TEXT_JINJA_ARGS_H
+#ifndef TEXT_TEMPLATE_JINJA_ARGS_H
+#define TEXT_TEMPLATE_JINJA_ARGS_H
 
 #include "text/template/jinja_value.h"
 

@@ -4,8 +4,8 @@
  * index into struct jast.names. Filters, tests and methods are looked up while parsing;
  * a filter or test that does not exist is an error when it is reached, as in the branches of an `if` in jinja2.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_AST_H
-#define TEXT_JINJA_AST_H
+#ifndef TEXT_TEMPLATE_JINJA_AST_H
+#define TEXT_TEMPLATE_JINJA_AST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* jinja_call.h - the arguments of a call, filter or test as the template writes them, evaluated.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_CALL_H
-#define TEXT_JINJA_CALL_H
+#ifndef TEXT_TEMPLATE_JINJA_CALL_H
+#define TEXT_TEMPLATE_JINJA_CALL_H
 
 #include "text/template/jinja_args.h"
 #include "text/template/jinja_interp.h"

@@ -1,7 +1,7 @@
 /* jinja_eval.h - the tree of a template and its variables to text.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_EVAL_H
-#define TEXT_JINJA_EVAL_H
+#ifndef TEXT_TEMPLATE_JINJA_EVAL_H
+#define TEXT_TEMPLATE_JINJA_EVAL_H
 
 #include "text/marked.h"
 #include "text/template/jinja_ast.h"

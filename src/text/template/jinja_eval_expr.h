@@ -1,7 +1,7 @@
 /* jinja_eval_expr.h - the values of expressions.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_EVAL_EXPR_H
-#define TEXT_JINJA_EVAL_EXPR_H
+#ifndef TEXT_TEMPLATE_JINJA_EVAL_EXPR_H
+#define TEXT_TEMPLATE_JINJA_EVAL_EXPR_H
 
 #include "text/template/jinja_args.h"
 #include "text/template/jinja_interp.h"

@@ -1,7 +1,7 @@
 /* jinja_filter.h - the filters of jinja2: what follows `|`. tojson is transformers' own.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_FILTER_H
-#define TEXT_JINJA_FILTER_H
+#ifndef TEXT_TEMPLATE_JINJA_FILTER_H
+#define TEXT_TEMPLATE_JINJA_FILTER_H
 
 #include "text/template/jinja_args.h"
 

@@ -3,8 +3,8 @@
  * The text of the format and the strings put into it keep the origin of their bytes. Of str.format, fields may be subscripted
  * ({0[name]}, {user.name}: items of dicts, lists and namespaces); attributes of other values do not exist here.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_FORMAT_H
-#define TEXT_JINJA_FORMAT_H
+#ifndef TEXT_TEMPLATE_JINJA_FORMAT_H
+#define TEXT_TEMPLATE_JINJA_FORMAT_H
 
 #include "text/template/jinja_args.h"
 #include "text/template/jinja_string.h"

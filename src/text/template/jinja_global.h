@@ -1,7 +1,7 @@
 /* jinja_global.h - the functions that every template can call: range, dict, namespace, cycler, joiner, raise_exception, strftime_now.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_GLOBAL_H
-#define TEXT_JINJA_GLOBAL_H
+#ifndef TEXT_TEMPLATE_JINJA_GLOBAL_H
+#define TEXT_TEMPLATE_JINJA_GLOBAL_H
 
 #include "text/template/jinja_args.h"
 

@@ -9,8 +9,8 @@
  * Expressions call macros and loops, whose bodies are statements, which hold expressions: macros and loops reach both through the
  * functions in the state, so that the files depend on one another in one direction only.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_INTERP_H
-#define TEXT_JINJA_INTERP_H
+#ifndef TEXT_TEMPLATE_JINJA_INTERP_H
+#define TEXT_TEMPLATE_JINJA_INTERP_H
 
 #include "text/marked.h"
 #include "text/template/jinja_ast.h"

@@ -3,8 +3,8 @@
  * Comments and raw blocks are resolved here, and white space control is applied: data tokens hold exactly what is printed. Tags
  * become a begin token, the tokens inside and an end token.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_LEX_H
-#define TEXT_JINJA_LEX_H
+#ifndef TEXT_TEMPLATE_JINJA_LEX_H
+#define TEXT_TEMPLATE_JINJA_LEX_H
 
 #include "base/str.h"
 #include "text/template/jinja_run.h"

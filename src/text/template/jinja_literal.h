@@ -1,7 +1,7 @@
 /* jinja_literal.h - strings and numbers in a template's source to constants.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_LITERAL_H
-#define TEXT_JINJA_LITERAL_H
+#ifndef TEXT_TEMPLATE_JINJA_LITERAL_H
+#define TEXT_TEMPLATE_JINJA_LITERAL_H
 
 #include "text/template/jinja_parser.h"
 

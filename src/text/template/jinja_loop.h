@@ -1,7 +1,7 @@
 /* jinja_loop.h - the statement `for` and the variable `loop`, after jinja2's LoopContext.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_LOOP_H
-#define TEXT_JINJA_LOOP_H
+#ifndef TEXT_TEMPLATE_JINJA_LOOP_H
+#define TEXT_TEMPLATE_JINJA_LOOP_H
 
 #include "text/template/jinja_args.h"
 #include "text/template/jinja_interp.h"

@@ -1,7 +1,7 @@
 /* jinja_macro.h - macros and the blocks given to them.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_MACRO_H
-#define TEXT_JINJA_MACRO_H
+#ifndef TEXT_TEMPLATE_JINJA_MACRO_H
+#define TEXT_TEMPLATE_JINJA_MACRO_H
 
 #include "text/template/jinja_args.h"
 #include "text/template/jinja_interp.h"

@@ -5,8 +5,8 @@
  * ImmutableSandboxedEnvironment; a few that no template has a use for are known but not supported: asking for
  * one is an error.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_METHOD_H
-#define TEXT_JINJA_METHOD_H
+#ifndef TEXT_TEMPLATE_JINJA_METHOD_H
+#define TEXT_TEMPLATE_JINJA_METHOD_H
 
 #include "text/template/jinja_args.h"
 

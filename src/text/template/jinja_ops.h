@@ -3,8 +3,8 @@
  * Integers are 64 bits wide; a result beyond them is an error, never a wrong number. A result counts as a value (marked) if an
  * operand does.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_OPS_H
-#define TEXT_JINJA_OPS_H
+#ifndef TEXT_TEMPLATE_JINJA_OPS_H
+#define TEXT_TEMPLATE_JINJA_OPS_H
 
 #include "text/template/jinja_method.h"
 #include "text/template/jinja_value.h"

@@ -1,7 +1,7 @@
 /* jinja_parse.h - a template's source to its tree.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_PARSE_H
-#define TEXT_JINJA_PARSE_H
+#ifndef TEXT_TEMPLATE_JINJA_PARSE_H
+#define TEXT_TEMPLATE_JINJA_PARSE_H
 
 #include "text/template/jinja_ast.h"
 

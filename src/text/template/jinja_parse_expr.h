@@ -1,7 +1,7 @@
 /* jinja_parse_expr.h - the parser's half for expressions.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_PARSE_EXPR_H
-#define TEXT_JINJA_PARSE_EXPR_H
+#ifndef TEXT_TEMPLATE_JINJA_PARSE_EXPR_H
+#define TEXT_TEMPLATE_JINJA_PARSE_EXPR_H
 
 #include "text/template/jinja_parser.h"
 

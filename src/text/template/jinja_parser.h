@@ -2,8 +2,8 @@
  *
  * A failure is the run's; what makes a node then returns NULL and whoever called it returns too.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_PARSER_H
-#define TEXT_JINJA_PARSER_H
+#ifndef TEXT_TEMPLATE_JINJA_PARSER_H
+#define TEXT_TEMPLATE_JINJA_PARSER_H
 
 #include "base/map.h"
 #include "text/template/jinja_ast.h"

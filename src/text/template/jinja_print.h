@@ -3,8 +3,8 @@
  * A string keeps the origin of its bytes under str(); all else is printed as one piece that counts as a value if anything in it
  * came from a variable (jinja_value.h).
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_PRINT_H
-#define TEXT_JINJA_PRINT_H
+#ifndef TEXT_TEMPLATE_JINJA_PRINT_H
+#define TEXT_TEMPLATE_JINJA_PRINT_H
 
 #include "text/template/jinja_string.h"
 #include "text/template/jinja_value.h"

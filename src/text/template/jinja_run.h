@@ -5,8 +5,8 @@
  * stays: what fails returns a negative code (or NULL, or false) and the callers return at once.
  * Owned by one thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_RUN_H
-#define TEXT_JINJA_RUN_H
+#ifndef TEXT_TEMPLATE_JINJA_RUN_H
+#define TEXT_TEMPLATE_JINJA_RUN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  *
  * Each takes the value, the arguments and the result as every filter does (jinja_filter.c).
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_SEQ_H
-#define TEXT_JINJA_SEQ_H
+#ifndef TEXT_TEMPLATE_JINJA_SEQ_H
+#define TEXT_TEMPLATE_JINJA_SEQ_H
 
 #include "text/template/jinja_args.h"
 

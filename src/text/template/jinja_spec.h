@@ -3,8 +3,8 @@
  * Shared by `fmt % args` and fmt.format(...) (jinja_format.h). Strings keep the origin of their bytes; a number's digits count as the
  * number does, a fill character as its place in the specification, what else is put in as template text.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_SPEC_H
-#define TEXT_JINJA_SPEC_H
+#ifndef TEXT_TEMPLATE_JINJA_SPEC_H
+#define TEXT_TEMPLATE_JINJA_SPEC_H
 
 #include "text/template/jinja_string.h"
 #include "text/template/jinja_value.h"

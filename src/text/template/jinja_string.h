@@ -13,8 +13,8 @@
  * Indices into strings count characters, as in Python; `bytes` in a name says otherwise. Nothing here writes to a string of the
  * template's own (they are shared between threads), nor to bytes that any string shows.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_STRING_H
-#define TEXT_JINJA_STRING_H
+#ifndef TEXT_TEMPLATE_JINJA_STRING_H
+#define TEXT_TEMPLATE_JINJA_STRING_H
 
 #include <stdbool.h>
 #include <stddef.h>

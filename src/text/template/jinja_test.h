@@ -1,7 +1,7 @@
 /* jinja_test.h - the tests of jinja2: what follows `is`.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_TEST_H
-#define TEXT_JINJA_TEST_H
+#ifndef TEXT_TEMPLATE_JINJA_TEST_H
+#define TEXT_TEMPLATE_JINJA_TEST_H
 
 #include "text/template/jinja_args.h"
 

@@ -4,8 +4,8 @@
  * entities) counts as template text, but entities and changed letters count as what they stand for. Functions that make a string
  * return NULL after a failure, those that make a list likewise. Positions are characters unless `bytes` is said.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_TEXT_H
-#define TEXT_JINJA_TEXT_H
+#ifndef TEXT_TEMPLATE_JINJA_TEXT_H
+#define TEXT_TEMPLATE_JINJA_TEXT_H
 
 #include "text/template/jinja_string.h"
 #include "text/template/jinja_value.h"

@@ -5,8 +5,8 @@
  * Python counts besides (Roman numerals have case, superscripts are digits, some ideographs are numbers) is not known here. Python's own
  * Unicode version may know a few characters more or less.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_UNICODE_H
-#define TEXT_JINJA_UNICODE_H
+#ifndef TEXT_TEMPLATE_JINJA_UNICODE_H
+#define TEXT_TEMPLATE_JINJA_UNICODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

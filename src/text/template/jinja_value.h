@@ -7,8 +7,8 @@
  * `marked` says that a number, bool or container came from a variable; strings know it byte by byte (jinja_string.h). A
  * container is printed as one piece: all of it counts as a value if anything in it does.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_JINJA_VALUE_H
-#define TEXT_JINJA_VALUE_H
+#ifndef TEXT_TEMPLATE_JINJA_VALUE_H
+#define TEXT_TEMPLATE_JINJA_VALUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

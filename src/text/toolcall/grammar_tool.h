@@ -2,8 +2,8 @@
  *
  * A format says what free text is, so that it never holds the beginning of a call, and what a call is from that beginning on. One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_TOOL_H
-#define TEXT_GRAMMAR_TOOL_H
+#ifndef TEXT_TOOLCALL_GRAMMAR_TOOL_H
+#define TEXT_TOOLCALL_GRAMMAR_TOOL_H
 
 #include <stdbool.h>
 #include <stdint.h>

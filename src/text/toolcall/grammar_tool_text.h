@@ -1,7 +1,7 @@
 /* grammar_tool_text.h - free text beside Qwen3-Coder's calls, as an automaton: all but what opens a call.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_TOOL_TEXT_H
-#define TEXT_GRAMMAR_TOOL_TEXT_H
+#ifndef TEXT_TOOLCALL_GRAMMAR_TOOL_TEXT_H
+#define TEXT_TOOLCALL_GRAMMAR_TOOL_TEXT_H
 
 #include "text/grammar/grammar_build.h"
 #include "text/toolcall/toolset.h"

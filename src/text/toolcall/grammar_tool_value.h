@@ -3,8 +3,8 @@
  * It follows the closer's reading: tags of quoted calls nest, and the text dies where a </parameter> that is nobody else's is followed by what
  * confirms it. It is a little wider: nesting beyond a few tags is followed no more, and then nothing dies.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_TOOL_VALUE_H
-#define TEXT_GRAMMAR_TOOL_VALUE_H
+#ifndef TEXT_TOOLCALL_GRAMMAR_TOOL_VALUE_H
+#define TEXT_TOOLCALL_GRAMMAR_TOOL_VALUE_H
 
 #include "text/grammar/grammar_build.h"
 

@@ -1,7 +1,7 @@
 /* grammar_tools.h - the grammar of an output that may call tools: free text or JSON, and calls that keep to the tools' schemas.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_GRAMMAR_TOOLS_H
-#define TEXT_GRAMMAR_TOOLS_H
+#ifndef TEXT_TOOLCALL_GRAMMAR_TOOLS_H
+#define TEXT_TOOLCALL_GRAMMAR_TOOLS_H
 
 #include <stdbool.h>
 

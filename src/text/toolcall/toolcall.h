@@ -15,8 +15,8 @@
  *
  * BEGIN, ARGS... and END of a call are not interleaved with those of another, nor with TEXT. One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_H
-#define TEXT_TOOLCALL_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_H
+#define TEXT_TOOLCALL_TOOLCALL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,8 +8,8 @@
  * Undecided text that turns out not to be the value's is read again, from that place on; when that has happened for several times the
  * output's length, remembered places decide at once, so that the whole stays linear.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_CLOSER_H
-#define TEXT_TOOLCALL_CLOSER_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_CLOSER_H
+#define TEXT_TOOLCALL_TOOLCALL_CLOSER_H
 
 #include "base/buf.h"
 #include "text/toolcall/toolcall_tag.h"

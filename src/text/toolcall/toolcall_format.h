@@ -3,8 +3,8 @@
  * A format's parser gets the text behind the reasoning, in whole characters of valid UTF-8, in any pieces, and tells what it finds to a
  * struct toolcall_out.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_FORMAT_H
-#define TEXT_TOOLCALL_FORMAT_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_FORMAT_H
+#define TEXT_TOOLCALL_TOOLCALL_FORMAT_H
 
 #include "text/toolcall/toolcall_out.h"
 

@@ -1,7 +1,7 @@
 /* toolcall_literal.h - values as models write them, read as JSON or as Python's repr, and spelt as json.dumps spells JSON.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_LITERAL_H
-#define TEXT_TOOLCALL_LITERAL_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_LITERAL_H
+#define TEXT_TOOLCALL_TOOLCALL_LITERAL_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * Pieces of one kind are gathered until another kind begins or toolcall_out_flush is called. A stretch of text that is only white space,
  * next to a call, separates calls and is no content; it is held until something else than a call follows. One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_OUT_H
-#define TEXT_TOOLCALL_OUT_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_OUT_H
+#define TEXT_TOOLCALL_TOOLCALL_OUT_H
 
 #include "base/buf.h"
 #include "text/toolcall/toolcall.h"

@@ -3,8 +3,8 @@
  * Types are sets of bits. A schema that says nothing about type has all bits and TOOLCALL_UNTYPED. References beyond the tool's own schema, and
  * what is nested or referred to more than a few hundred times over, count as untyped. Pure; any thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_SCHEMA_H
-#define TEXT_TOOLCALL_SCHEMA_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_SCHEMA_H
+#define TEXT_TOOLCALL_TOOLCALL_SCHEMA_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * All functions look at a position of a view and say NO, YES, or MORE: the text ends before it is decided. Positions count from the beginning
  * of the output. White space between tags and the length of names are bounded, so that a look costs little however often it is repeated.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_TAG_H
-#define TEXT_TOOLCALL_TAG_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_TAG_H
+#define TEXT_TOOLCALL_TOOLCALL_TAG_H
 
 #include <stdbool.h>
 #include <stddef.h>

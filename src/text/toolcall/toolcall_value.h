@@ -4,8 +4,8 @@
  * another type it streams too, else its type is found when it is whole, in the order null, boolean, number, container, string. What does not
  * convert stays text. One thread.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLCALL_VALUE_H
-#define TEXT_TOOLCALL_VALUE_H
+#ifndef TEXT_TOOLCALL_TOOLCALL_VALUE_H
+#define TEXT_TOOLCALL_TOOLCALL_VALUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  *
  * Made once for a request and read-only afterwards; any thread may read it. Lookups compare whole names, byte for byte.
  * SPDX-License-Identifier: MIT */
-#ifndef TEXT_TOOLSET_H
-#define TEXT_TOOLSET_H
+#ifndef TEXT_TOOLCALL_TOOLSET_H
+#define TEXT_TOOLCALL_TOOLSET_H
 
 #include <stddef.h>
 
