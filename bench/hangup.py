@@ -80,6 +80,7 @@ def leave_prompt(server, stream, words):
 def leave_queue(server, stream, _words):
     s = server.ask(stream, 8)
     server.until(lambda running, waiting: waiting == 1)
+    time.sleep(0.2 + random.random() * 0.1)  # taken in, which the engine does between steps
     s.close()
     return server.until(lambda running, waiting: not waiting)
 

@@ -80,8 +80,8 @@ static void wake(void *arg)
     struct engine *g = arg;
     pthread_mutex_lock(&g->mu);
     g->woken = true;
-    pthread_mutex_unlock(&g->mu);
     pthread_cond_signal(&g->wake);
+    pthread_mutex_unlock(&g->mu);
 }
 
 static double per_second(uint64_t n, int64_t ns)
@@ -313,12 +313,11 @@ int engine_submit(struct engine *g, struct request **out, const struct engine_re
         (*out)->next = g->inbox;
         g->inbox = *out;
         g->n_inbox++;
+        pthread_cond_signal(&g->wake);
     }
     pthread_mutex_unlock(&g->mu);
-    if (!full) {
-        pthread_cond_signal(&g->wake);
+    if (!full)
         return 0;
-    }
     request_release(*out);
     request_release(*out);
     *out = NULL;

@@ -201,11 +201,9 @@ bool request_emit(struct request *r, const struct engine_event *ev)
         fill(&r->queue[replaces ? newest : (r->head + r->n++) % r->cap], ev);
         r->over = last;
         r->unread = r->n > 1;
+        pthread_cond_signal(&r->ready);
     }
     pthread_mutex_unlock(&r->mu);
-    /* Not before: the receiver may take this very processor, and would only wait for the lock. */
-    if (fits)
-        pthread_cond_signal(&r->ready);
     return fits;
 }
 
