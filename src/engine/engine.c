@@ -106,8 +106,9 @@ static void log_figures(struct engine *g, const struct engine_stats *now)
     g->shown_ns = t;
 }
 
-static void publish(struct engine *g)
+static void publish(void *arg)
 {
+    struct engine *g = arg;
     struct engine_stats s;
     runner_stats(g->runner, &s);
     struct runner_load load = runner_load(g->runner);
@@ -162,9 +163,7 @@ static void *work(void *arg)
         if (take_in(g))
             return NULL;
         obey(g);
-        /* Before the step, so that who left is not counted for as long as it takes. */
         runner_end_cancelled(g->runner);
-        publish(g);
         if (!runner_step(g->runner)) {
             publish(g);
             sleep_until_woken(g);
@@ -234,7 +233,7 @@ int engine_open(struct engine **out, struct model *m, const struct tokenizer *to
         goto fail;
     }
     const struct runner_opts r = {
-        .engine = g->o, .batch = g->batch, .poll = poll_in_step, .on_store_event = wake, .arg = g
+        .engine = g->o, .batch = g->batch, .poll = poll_in_step, .planned = publish, .on_store_event = wake, .arg = g
     };
     rc = runner_new(&g->runner, m, &r, e);
     if (rc)

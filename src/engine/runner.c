@@ -567,6 +567,7 @@ static bool plan_and_run(struct runner *r, bool suspended)
     batch_plan(r->batch, &d->plan, suspended);
     if (!d->plan.n_part)
         return false;
+    r->o.planned(r->o.arg);
     if (d->plan.chunk) {
         r->chunk.plan = d->plan;
         d = &r->chunk;

@@ -19,6 +19,8 @@ struct runner_opts {
     struct batch_opts batch;
     /* Called at every pause: takes new requests in (runner_accept). True: the engine is to stop. */
     bool (*poll)(void *arg);
+    /* Called when a step is planned, before it is computed: who runs and who waits (runner_stats) is so before anyone is told a token of it. */
+    void (*planned)(void *arg);
     void (*on_store_event)(void *arg); /* called on the store's thread */
     void *arg;
 };

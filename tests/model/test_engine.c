@@ -14,6 +14,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -625,6 +626,32 @@ static void requests_beyond_the_queue_are_refused(void **state)
     request_close(first);
     for (int i = 0; i < N_QUEUED; i++)
         request_close(more[i]);
+    engine_close(g);
+}
+
+/* One place to wait is free as soon as the one who had it is told a token. */
+static void an_answered_request_does_not_wait_any_more(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct engine *g = open_engine(&(struct engine_opts){ .max_queued = 1, .max_running = 1 });
+    for (int i = 0; i < 200; i++) {
+        struct request *first, *second;
+        struct engine_event ev = { 0 };
+        struct engine_stats s;
+        struct engine_request q = ask(0);
+        q.answer.max_tokens = 8000;
+        assert_int_equal(engine_submit(g, &first, &q, &e), 0);
+        while (request_next(first, &ev, 60000) && ev.kind != ENGINE_TOKEN)
+            ;
+        engine_stats(g, &s);
+        assert_int_equal(s.n_waiting, 0);
+        assert_int_equal(engine_submit(g, &second, &q, &e), 0);
+        request_close(second);
+        request_close(first);
+        while (engine_stats(g, &s), s.n_running + s.n_waiting > 0)
+            sched_yield();
+    }
     engine_close(g);
 }
 
@@ -1263,6 +1290,7 @@ int main(void)
         cmocka_unit_test_setup(answers_go_on_during_a_long_prompt, use_int8),
         cmocka_unit_test_setup(what_cannot_fit_is_refused_before_any_work, use_int8),
         cmocka_unit_test_setup(requests_beyond_the_queue_are_refused, use_int8),
+        cmocka_unit_test_setup(an_answered_request_does_not_wait_any_more, use_int8),
         cmocka_unit_test_setup(a_request_knows_at_once_what_is_cached, use_int8),
         cmocka_unit_test_setup(a_scripted_answer_ends_as_it_is_written, use_int8),
         cmocka_unit_test_setup(answers_keep_to_their_grammar, use_int8),
