@@ -5,8 +5,9 @@
 #
 # A program of cmocka tests counts these; a shell test says in its last line how many passed, failed and were skipped. What crashes, exceeds
 # its time or ends without a summary counts at least one failure. What was skipped is shown with its reason; with -v everything is
-# shown. $RUN runs a program (an emulator). An argument NAME=VALUE sets that variable for what stands behind it. Behind -jN, N programs
-# run at once, when all before have ended, and their lines come in the order in which they end.
+# shown. What failed stands once more before the sum, without the tests that passed, for a reader who has only the end. $RUN runs a
+# program (an emulator). An argument NAME=VALUE sets that variable for what stands behind it. Behind -jN, N programs run at once, when
+# all before have ended, and their lines come in the order in which they end.
 # SPDX-License-Identifier: MIT
 limit=600 verbose= sums=
 while :; do
@@ -55,12 +56,16 @@ one() { # runs $program, prints its lines at once, and adds its numbers to $sums
         fi
     } >"$out.shown"
     cat "$out.shown"
+    if [ "$f" -gt 0 ]; then # whole in one write, since others run beside
+        { head -n 1 "$out.shown"; sed 's/^/    /' "$out" | grep -Ev '^    (ok |\[ *(RUN|OK) )' | tail -n 40; } >"$out.failed"
+        cat "$out.failed" >>"$sums.failed"
+    fi
     echo "$p $f $s" >>"$sums"
 }
 
 if [ -n "$sums" ]; then
     out=$(mktemp)
-    trap 'rm -f "$out" "$out.shown"' EXIT
+    trap 'rm -f "$out" "$out.shown" "$out.failed"' EXIT
     program=$1
     one
     exit 0
@@ -68,7 +73,7 @@ fi
 
 sums=$(mktemp)
 batch=$(mktemp)
-trap 'rm -f "$sums" "$batch"' EXIT
+trap 'rm -f "$sums" "$sums.failed" "$batch"' EXIT
 jobs=1 ahead=
 run_batch() {
     xargs -P "$jobs" -I '{}' sh -c '{}' <"$batch"
@@ -82,4 +87,8 @@ for program; do
     esac
 done
 run_batch
+if [ -s "$sums.failed" ]; then
+    echo "Failed:"
+    cat "$sums.failed"
+fi
 awk '{ p += $1; f += $2; s += $3 } END { printf "%d passed, %d failed", p, f; if (s) printf ", %d skipped", s; print ""; exit f > 0 || !NR }' "$sums"

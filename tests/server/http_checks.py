@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 OCTET = os.environ.get("OCTET", "build/release/octet")
 MODEL = "models/octet-mini"
@@ -577,7 +578,8 @@ def main():
             reason = test()
         except Exception as x:  # every failure is one test's, whatever it is
             failed += 1
-            print("FAIL %s: %s: %s" % (test.__name__, type(x).__name__, x))
+            lines = [f.lineno for f in traceback.extract_tb(x.__traceback__) if f.filename == __file__]
+            print("FAIL %s: %s: %s (lines %s)" % (test.__name__, type(x).__name__, x, lines))
             continue
         if reason:
             skipped += 1
